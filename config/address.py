@@ -1,0 +1,52 @@
+"""Addresses of services, and of the store."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from config.readers import read_path
+
+_BOT_PART = re.compile(r"/bot[^/]*/?$")
+
+
+def check_http(value: str) -> str:
+    """Let an address of a web service pass, without a slash at its end."""
+    return _checked(value, ("http", "https"))
+
+
+def check_telegram(value: str) -> str:
+    """Let an address of a Bot API server pass; the token never belongs into it."""
+    if _BOT_PART.search(value):
+        raise ValueError("must be the address without the /bot<token> part")
+    return check_http(value)
+
+
+def check_websocket(value: str) -> str:
+    """Let an address of a gateway pass."""
+    return _checked(value, ("ws", "wss"))
+
+
+def check_store(value: str) -> str:
+    """Let an address of a SQLite file pass."""
+    if value.startswith(("postgresql:", "postgres:")):
+        raise ValueError("PostgreSQL is not supported yet; use sqlite:///<home>/palaver.db")
+    path = value.removeprefix("sqlite:///")
+    if path in (value, "", ":memory:") or set("?#\0") & set(path):
+        raise ValueError("must be sqlite:/// and the path of a file, like sqlite:///<home>/palaver.db")
+    read_path(path)
+    return value
+
+
+def _checked(value: str, schemes: tuple[str, str]) -> str:
+    plain, safe = schemes
+    try:
+        url = urlsplit(value)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        host = None
+    if not host or url.scheme not in schemes or "@" in url.netloc or url.query or url.fragment:
+        raise ValueError(
+            f"must be an address that starts with {plain}:// or {safe}://, without a name, password or query"
+        )
+    return value.rstrip("/")

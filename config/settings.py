@@ -1,0 +1,186 @@
+"""Settings: all that can be set, with defaults. `palaver.toml` beside this file explains each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config import kinds
+from config.kinds import Allowed, WhenNone
+from config.layer import Layer
+
+HOME = "<home>"  # stands for the setting `home` in paths
+MOST_TOKENS = 100_000_000
+
+
+class Group(BaseModel):
+    """Settings under one heading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+
+class StoreSettings(Group):
+    """Where conversations are kept."""
+
+    url: kinds.StoreAddress = f"sqlite:///{HOME}/palaver.db"
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return Path(self.url.removeprefix("sqlite:///")).expanduser().absolute()
+
+
+class SessionSettings(Group):
+    """Who shares a conversation, and when it starts anew. None means off."""
+
+    scope: kinds.Scope = "per-channel-peer"
+    timezone: kinds.Zone = "system"
+    daily_reset: kinds.DailyTime = None
+    idle_reset_minutes: kinds.IdleMinutes = None
+    retention_days: Annotated[
+        kinds.Count, Field(ge=0, le=36_500), Allowed("a whole number of days from 0 (keep) to 36500")
+    ] = 0
+    default_tags: kinds.Tags = ()
+
+
+class ModelSettings(Group):
+    """Who answers."""
+
+    backend: Annotated[Literal["echo", "openai", "anthropic"], Allowed("echo, openai or anthropic")] = "echo"
+    name: kinds.Text = None
+    base_url: Annotated[kinds.WebAddress, WhenNone("the backend's own")] = None
+    api_key: kinds.Token = None
+    system_prompt: kinds.Text = None
+    max_context_tokens: Annotated[
+        kinds.Count, Field(ge=256, le=MOST_TOKENS), Allowed(f"a whole number from 256 to {MOST_TOKENS}")
+    ] = 100_000
+    first_token_timeout: kinds.Seconds = 60.0
+    idle_timeout: kinds.Seconds = 30.0
+    total_timeout: kinds.Seconds = 600.0
+    retries: Annotated[kinds.Count, Field(ge=0, le=10), Allowed("a whole number from 0 to 10")] = 3
+
+
+class TelegramSettings(Group):
+    """The Telegram channel; on when it has a token."""
+
+    token: kinds.Token = None
+    api_url: kinds.TelegramAddress = "https://api.telegram.org"
+    mode: Annotated[Literal["polling", "webhook"], Allowed("polling or webhook")] = "polling"
+
+
+class DiscordSettings(Group):
+    """The Discord channel; on when it has a token."""
+
+    token: kinds.Token = None
+    api_url: Annotated[kinds.WebAddress, WhenNone("Discord's own")] = None
+    gateway_url: Annotated[kinds.SocketAddress, WhenNone("Discord's own")] = None
+
+
+class AccessSettings(Group):
+    """Who may talk to the bot."""
+
+    mode: Annotated[Literal["auto", "open", "pairing", "allow-list"], Allowed("auto, open, pairing or allow-list")] = (
+        "auto"
+    )
+    allow: kinds.People = ()
+    operators: kinds.People = ()
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. `load_settings` makes one from its three sources.
+
+    The master key comes from `key` if that is set, else from `key_passphrase_file`, else from `key_file`.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+    home: kinds.Folder
+    key: kinds.Key = None
+    key_file: kinds.File = Path(HOME, "palaver.key")
+    key_passphrase_file: kinds.File = None
+    store: StoreSettings = StoreSettings()
+    sessions: SessionSettings = SessionSettings()
+    model: ModelSettings = ModelSettings()
+    telegram: TelegramSettings = TelegramSettings()
+    discord: DiscordSettings = DiscordSettings()
+    access: AccessSettings = AccessSettings()
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is given and nothing else: the sources are read by `load_settings`."""
+        return (init_settings,)
+
+    @classmethod
+    def from_layers(cls, layers: tuple[Layer, ...]) -> Settings:
+        """Lay sources over one another, the strongest first, and remember which one won."""
+        settings = cls(_build_sources=(layers, {}))
+        for layer in reversed(layers):
+            settings._origins.update(dict.fromkeys(layer.values, layer.origin))
+        return settings
+
+    def origin_of(self, name: str) -> str:
+        """Tell where a value came from: `default`, `file`, `environment` or `flag`."""
+        return self._origins.get(name, "default")
+
+    @field_validator("key_file", "key_passphrase_file", mode="before")
+    @classmethod
+    def _find_in_home(cls, value: object, info: ValidationInfo) -> object:
+        home = info.data.get("home")
+        return str(value).replace(HOME, str(home)) if home and isinstance(value, str | Path) else value
+
+    @field_validator("store")
+    @classmethod
+    def _keep_in_home(cls, store: StoreSettings, info: ValidationInfo) -> StoreSettings:
+        home = info.data.get("home")
+        return store.model_copy(update={"url": store.url.replace(HOME, str(home))}) if home else store
+
+    @model_validator(mode="after")
+    def _agree(self) -> Settings:
+        problems = list(_conflicts(self))
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+
+def _conflicts(settings: Settings) -> Iterator[str]:
+    """Find values that are fine alone and wrong together."""
+    ways = ("key", "key_passphrase_file", "key_file")
+    given = [name for name in ways if name in settings.model_fields_set and getattr(settings, name)]
+    if len(given) > 1:
+        yield f"{' and '.join(given)}: only one of them can give the master key; remove the others"
+    if settings.model.backend != "echo" and not settings.model.name:
+        yield f"model.name: not set; model.backend {settings.model.backend} must be told which model to use"
+    others_reach_it = settings.telegram.token or settings.discord.token
+    limited = settings.access.allow and settings.access.mode != "open"
+    if settings.sessions.scope == "main" and others_reach_it and not limited:
+        yield (
+            "sessions.scope = 'main': everybody would read one conversation, so it needs access.allow with the people "
+            "who may, and an access.mode other than open; or choose per-peer"
+        )
+
+
+@cache
+def fields_by_name() -> dict[str, FieldInfo]:
+    """Give every setting under its dotted name, in the order of the schema."""
+    fields: dict[str, FieldInfo] = {}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Group):
+            fields |= {f"{name}.{inner}": info for inner, info in field.annotation.model_fields.items()}
+        else:
+            fields[name] = field
+    return fields
