@@ -1,0 +1,148 @@
+"""Records: the rows that cross between the manager and a store, sealed.
+
+Everything a person wrote, every name and every id is inside a `bytes` field that only the vault can
+open; the rest is what a store needs to find, order and guard the rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+SEQUENCE_BITS = 24  # 16 million records under one data key; AES-GCM allows 2^32, NIST SP 800-38D 8.3
+MAX_SEQUENCE = (1 << SEQUENCE_BITS) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyringRow:
+    """A master key that opens this store: never the key, only how to recognise it."""
+
+    kid: bytes
+    provider: str
+    parameters: str
+    state: str  # primary: wraps new keys; readable: opens old ones
+    created_at: int
+    check_value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundation:
+    """What a store is born with."""
+
+    install_id: bytes
+    salt: bytes
+    created_at: int
+    keyring: tuple[KeyringRow, ...]
+    secrets: dict[str, bytes]  # purpose -> wrapped key
+
+
+@dataclass(slots=True)
+class SessionRow:
+    """One session as stored, its fields in the order of the table's columns.
+
+    `mac` covers every other field; times are ms since 1970.
+    """
+
+    number: int
+    id: str
+    key_idx: bytes
+    owner_idx: bytes
+    status: str
+    created_at: int
+    last_activity_at: int
+    updated_at: int
+    next_reset_at: int | None
+    head: int  # position of the newest message of the branch one reads along
+    stored: int  # messages stored under this session, on all branches
+    entries: int  # journal entries stored under this session
+    message_count: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    version: int
+    profile_version: int
+    profile: bytes
+    wrapped: bytes
+    commitment: bytes
+    mac: bytes
+
+
+class HeadUpdate(NamedTuple):
+    """The fields of a session that an append changes, and the version it must still have."""
+
+    last_activity_at: int
+    updated_at: int
+    next_reset_at: int | None
+    head: int
+    stored: int
+    entries: int
+    message_count: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    version: int
+    mac: bytes
+    number: int
+    expected: int
+
+
+class MessageRow(NamedTuple):
+    """One sealed message. `id` is the session's number and the message's position in storage."""
+
+    id: int
+    branch: int
+    role: int
+    kind: int
+    keep: int
+    at: int
+    body: bytes
+
+
+class EntryRow(NamedTuple):
+    """One sealed journal entry of a session: a branch, a checkpoint, a move of the head."""
+
+    id: int
+    kind: int
+    at: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one unit of work does to one session.
+
+    `expected` is the version the stored row must have; None means the session is new.
+    """
+
+    row: SessionRow
+    expected: int | None
+    messages: tuple[MessageRow, ...] = ()
+    entries: tuple[EntryRow, ...] = ()
+    sources: tuple[int, ...] = field(default=())  # sessions whose messages this one reads from now on
+
+
+class PreferenceRow(NamedTuple):
+    """One sealed preference, found by a keyed hash."""
+
+    idx: bytes
+    revision: int
+    body: bytes
+
+
+class Census(NamedTuple):
+    """How many rows there must be, so that a removed one is noticed; `mac` covers the counts."""
+
+    sessions: int
+    preferences: int
+    revisions: int
+    mac: bytes
+
+
+def record_id(number: int, position: int) -> int:
+    """Place a session's records next to each other in one b-tree."""
+    return number << SEQUENCE_BITS | position
+
+
+def position_of(record: int) -> int:
+    """Give the position within its session."""
+    return record & MAX_SEQUENCE
