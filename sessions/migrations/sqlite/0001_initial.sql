@@ -1,0 +1,102 @@
+-- Everything people said, were called or are identified by is inside a sealed BLOB or a keyed hash.
+-- Times are milliseconds since 1970 in UTC.
+
+CREATE TABLE installation (
+    one        INTEGER PRIMARY KEY CHECK (one = 1),
+    install_id BLOB NOT NULL,
+    salt       BLOB NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE keyring (
+    kid         BLOB PRIMARY KEY,
+    provider    TEXT NOT NULL,
+    parameters  TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    check_value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE secret (
+    purpose TEXT PRIMARY KEY,
+    wrapped BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- How many rows there must be: a removed session or preference is noticed.
+CREATE TABLE census (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    sessions    INTEGER NOT NULL,
+    preferences INTEGER NOT NULL,
+    revisions   INTEGER NOT NULL,
+    mac         BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE session (
+    number           INTEGER PRIMARY KEY,
+    id               TEXT NOT NULL UNIQUE,
+    key_idx          BLOB NOT NULL,
+    owner_idx        BLOB NOT NULL,
+    status           TEXT NOT NULL CHECK (status IN ('active', 'paused', 'completed', 'error', 'expired')),
+    created_at       INTEGER NOT NULL,
+    last_activity_at INTEGER NOT NULL,
+    updated_at       INTEGER NOT NULL,
+    next_reset_at    INTEGER,
+    head             INTEGER NOT NULL,
+    stored           INTEGER NOT NULL,
+    entries          INTEGER NOT NULL,
+    message_count    INTEGER NOT NULL,
+    input_tokens     INTEGER NOT NULL,
+    output_tokens    INTEGER NOT NULL,
+    cached_tokens    INTEGER NOT NULL,
+    version          INTEGER NOT NULL,
+    profile_version  INTEGER NOT NULL,
+    profile          BLOB NOT NULL,
+    wrapped          BLOB NOT NULL,
+    commitment       BLOB NOT NULL,
+    mac              BLOB NOT NULL
+) STRICT;
+
+-- One current session per key, whatever the program does.
+CREATE UNIQUE INDEX session_current ON session (key_idx) WHERE status IN ('active', 'error');
+CREATE INDEX session_key ON session (key_idx, number);
+CREATE INDEX session_owner ON session (owner_idx, number);
+CREATE INDEX session_due ON session (next_reset_at) WHERE next_reset_at IS NOT NULL;
+
+-- id = session number << 24 | position: a session's messages lie side by side in one b-tree.
+CREATE TABLE message (
+    id     INTEGER PRIMARY KEY,
+    branch INTEGER NOT NULL,
+    role   INTEGER NOT NULL,
+    kind   INTEGER NOT NULL,
+    keep   INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    body   BLOB NOT NULL
+) STRICT;
+
+-- System messages, important ones and summaries: few, and wanted whatever the length of the transcript.
+CREATE INDEX message_keep ON message (id) WHERE keep = 1;
+
+CREATE TABLE journal (
+    id   INTEGER PRIMARY KEY,
+    kind INTEGER NOT NULL,
+    at   INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+
+-- Which sessions read messages of another one (forks), so that erasing it can hand them over.
+CREATE TABLE lineage (
+    source INTEGER NOT NULL,
+    reader INTEGER NOT NULL,
+    PRIMARY KEY (source, reader)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE preference (
+    idx      BLOB PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    body     BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Sessions whose key is destroyed and whose rows are still being removed.
+CREATE TABLE erasure (
+    number INTEGER PRIMARY KEY
+) STRICT;

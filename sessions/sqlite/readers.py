@@ -1,0 +1,85 @@
+"""Readers: a few read-only connections beside the writer, opened when first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import aiosqlite
+
+from sessions.sqlite.writer import Writer, translate
+
+POOL_SIZE = 2  # a long export must not make a short read wait; Python runs one of them at a time anyway
+Value = int | str | bytes | None
+Row = tuple[Any, ...]
+
+
+class Reader(Protocol):
+    """Runs one SELECT and gives all its rows."""
+
+    async def fetch(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        """Run the statement in a transaction of its own."""
+
+    async def close(self) -> None:
+        """Let the connections go."""
+
+
+class _ReadConnection(sqlite3.Connection):
+    """A connection that is set up while it is made, to save the hops of doing it afterwards."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # sqlite3's own arguments
+        super().__init__(*args, **kwargs)
+        self.execute("PRAGMA query_only = ON")
+        self.execute("PRAGMA trusted_schema = OFF")
+
+
+class PooledReader:
+    """Reads the file of a store that somebody else may be writing."""
+
+    def __init__(self, path: Path) -> None:
+        self._uri = f"file:{quote(str(path))}?mode=ro"
+        self._idle: list[aiosqlite.Connection] = []
+        self._slots = asyncio.Semaphore(POOL_SIZE)
+
+    async def fetch(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        """Run the statement on an idle connection, or wait for one."""
+        async with self._slots:
+            connection = self._idle.pop() if self._idle else await self._connect()
+            try:
+                rows = await connection.execute_fetchall(sql, parameters)
+            except sqlite3.Error as error:
+                raise translate(error) from None
+            finally:
+                self._idle.append(connection)
+        return rows  # type: ignore[return-value]  # aiosqlite says Iterable[sqlite3.Row]; they are tuples
+
+    async def close(self) -> None:
+        """Close the connections."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _connect(self) -> aiosqlite.Connection:
+        try:
+            return await aiosqlite.connect(
+                self._uri, uri=True, isolation_level=None, factory=_ReadConnection, cached_statements=64
+            )
+        except sqlite3.Error as error:
+            raise translate(error) from None
+
+
+class WriterReader:
+    """Reads through the writer's connection: a store in memory has no second one."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def fetch(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        """Run the statement between two groups of writes."""
+        return await self._writer.run(lambda connection: connection.execute(sql, tuple(parameters)).fetchall())
+
+    async def close(self) -> None:
+        """Nothing of its own to let go."""

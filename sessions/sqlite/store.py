@@ -1,0 +1,414 @@
+"""SqliteStore: the Store on one SQLite file, or in memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from functools import partial
+from pathlib import Path
+
+from sessions.errors import StaleSession, StoreError, StoreReadOnly, Tampered
+from sessions.records import (
+    MAX_SEQUENCE,
+    Census,
+    Change,
+    EntryRow,
+    Foundation,
+    HeadUpdate,
+    KeyringRow,
+    MessageRow,
+    PreferenceRow,
+    SessionRow,
+    record_id,
+)
+from sessions.sqlite import schema
+from sessions.sqlite.files import OwnerLock, prepare
+from sessions.sqlite.readers import PooledReader, Reader, WriterReader
+from sessions.sqlite.writer import Writer, translate
+from sessions.store import Recount
+
+SYNCHRONOUS = "FULL"  # NORMAL loses acknowledged commits in a power cut
+ERASE_BATCH = 5_000  # rows removed in one transaction, so that erasing never blocks the chat
+
+_COLUMNS = tuple(field.name for field in fields(SessionRow))
+_SESSION = f"SELECT {', '.join(_COLUMNS)} FROM session "
+_MESSAGE = "SELECT id, branch, role, kind, keep, at, body FROM message WHERE id BETWEEN ? AND ? "
+_INSERT_SESSION = f"INSERT INTO session VALUES ({', '.join('?' * len(_COLUMNS))})"
+_INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_ENTRY = "INSERT INTO journal VALUES (?, ?, ?, ?)"
+_HEAD_COLUMNS = ", ".join(f"{name} = ?" for name in HeadUpdate._fields[:-2])
+_UPDATE_HEAD = f"UPDATE session SET {_HEAD_COLUMNS} WHERE number = ? AND version = ?"
+_MUTABLE = tuple(name for name in _COLUMNS if name not in ("number", "id"))
+_UPDATE_SESSION = f"UPDATE session SET {', '.join(f'{name} = ?' for name in _MUTABLE)} WHERE number = ? AND version = ?"
+_READ_CENSUS = "SELECT sessions, preferences, revisions, mac FROM census WHERE one = 1"
+_CENSUS = "UPDATE census SET sessions = ?, preferences = ?, revisions = ?, mac = ?"
+
+
+class SqliteStore:
+    """One file in WAL mode with `synchronous=FULL`, one writing thread, two read-only connections.
+
+    `path` None keeps everything in memory. `read_only` takes no lock and works beside a running owner.
+    """
+
+    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._lock: OwnerLock | None = None
+        self._next_number = 1
+        self._untouched = True
+        self._written: Writer | None = None
+        self._reading: Reader | None = None
+
+    async def open(self) -> Foundation | None:
+        """Connect; see `Store.open`."""
+        if self._read_only:
+            return await self._open_read_only()
+        if self._path is not None:
+            self._lock = OwnerLock(self._path)
+            if not self._path.exists():
+                prepare(self._path)  # the folder must be there for the lock
+            self._lock.take()
+            prepare(self._path)
+        try:
+            self._written = Writer(partial(_connect, self._path))
+            foundation = await self._written.start(self._opening)
+        except BaseException:
+            self._release()
+            raise
+        self._reading = WriterReader(self._written) if self._path is None else PooledReader(self._path)
+        return foundation
+
+    async def ready(self) -> None:
+        """Bring an older schema up to date."""
+        if self._read_only:
+            return
+        self._untouched = False
+        await self._writer.run(schema.migrate)
+
+    async def found(self, foundation: Foundation, census: Census) -> None:
+        """Make the tables and keep the foundation."""
+        if self._read_only:
+            raise StoreReadOnly(f"there is no store at {self._path} yet, and this program only reads")
+        self._untouched = False
+        await self._writer.run(schema.migrate)
+        await self._writer.submit(partial(_found, foundation, census))
+
+    async def close(self) -> None:
+        """Write back and let go.
+
+        A store whose key did not fit is left byte for byte as it was: a second connection keeps SQLite
+        from folding the log into the file when the writing one closes.
+        """
+        if self._reading is not None:
+            await self._reading.close()
+        guard = None
+        if self._untouched and self._path is not None and self._written is not None:
+            guard = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
+            guard.execute("PRAGMA schema_version").fetchone()
+        try:
+            if self._written is not None:
+                await self._written.stop()
+        finally:
+            if guard is not None:
+                guard.close()
+            self._release()
+
+    # -- writing -------------------------------------------------------------------------------
+
+    async def append(self, update: HeadUpdate, message: MessageRow, entries: Sequence[EntryRow] = ()) -> None:
+        """Store one message and the new head of its session."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            if connection.execute(_UPDATE_HEAD, update).rowcount != 1:
+                raise StaleSession("the session was changed by another writer")
+            connection.execute(_INSERT_MESSAGE, message)
+            for entry in entries:
+                connection.execute(_INSERT_ENTRY, entry)
+
+        await self._writer.submit(job)
+
+    async def commit(self, changes: Sequence[Change], recount: Recount | None = None) -> None:
+        """Apply changes to several sessions as one unit of work."""
+        await self._writer.submit(partial(_apply, tuple(changes), recount))
+
+    async def set_aside(self, number: int, status: str) -> None:
+        """Give a session that does not open a status that is not current."""
+        sql = "UPDATE session SET status = ?, next_reset_at = NULL WHERE number = ?"
+        await self._writer.submit(lambda connection: connection.execute(sql, (status, number)).rowcount)
+
+    async def put_preference(self, row: PreferenceRow, recount: Recount) -> None:
+        """Insert or replace a preference."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO preference VALUES (?, ?, ?)", row)
+            _count_anew(recount, connection)
+
+        await self._writer.submit(job)
+
+    async def erase_sessions(self, numbers: Sequence[int], recount: Recount) -> None:
+        """Destroy the wrapped keys and the session rows."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            # Number 0 stands for the log file, which must be emptied after the rows are gone.
+            connection.execute("INSERT OR IGNORE INTO erasure VALUES (0)")
+            for number in numbers:
+                connection.execute("INSERT OR IGNORE INTO erasure VALUES (?)", (number,))
+                connection.execute("DELETE FROM session WHERE number = ?", (number,))
+                connection.execute("DELETE FROM lineage WHERE source = ? OR reader = ?", (number, number))
+            _count_anew(recount, connection)
+
+        await self._writer.submit(job)
+
+    async def sweep_erased(self) -> int:
+        """Remove the remaining rows of erased sessions and empty the log."""
+        removed = 0
+        rows = await self._reader.fetch("SELECT number FROM erasure ORDER BY number DESC")
+        for (number,) in rows:
+            if number == 0:
+                await self._empty_log()
+                continue
+            while count := await self._writer.submit(partial(_erase_batch, number)):
+                removed += count
+        return removed
+
+    async def next_number(self) -> int:
+        """Give a session number that was never used."""
+        number = self._next_number
+        self._next_number += 1
+        return number
+
+    # -- reading -------------------------------------------------------------------------------
+
+    async def census(self) -> Census:
+        """Give the sealed counts."""
+        rows = await self._reader.fetch(_READ_CENSUS)
+        if not rows:
+            raise Tampered("the census of the store")
+        return Census(*rows[0])
+
+    async def count_rows(self) -> Census:
+        """Count the rows there really are."""
+        sessions = await self._reader.fetch("SELECT count(*) FROM session")
+        ((preferences, revisions),) = await self._reader.fetch("SELECT count(*), total(revision) FROM preference")
+        return Census(sessions[0][0], preferences, int(revisions), b"")
+
+    async def session(self, session_id: str) -> SessionRow | None:
+        """Find a session by its id."""
+        return _one(await self._reader.fetch(_SESSION + "WHERE id = ?", (session_id,)))
+
+    async def session_by_number(self, number: int) -> SessionRow | None:
+        """Find a session by its number."""
+        return _one(await self._reader.fetch(_SESSION + "WHERE number = ?", (number,)))
+
+    async def current(self, key_idx: bytes) -> SessionRow | None:
+        """Find the current session of a key."""
+        where = "WHERE key_idx = ? AND status IN ('active', 'error')"
+        return _one(await self._reader.fetch(_SESSION + where, (key_idx,)))
+
+    async def sessions_of_key(self, key_idx: bytes) -> list[SessionRow]:
+        """List the sessions a key ever had."""
+        rows = await self._reader.fetch(_SESSION + "WHERE key_idx = ? ORDER BY number DESC", (key_idx,))
+        return [SessionRow(*row) for row in rows]
+
+    async def sessions_of_owner(self, owner_idx: bytes) -> list[SessionRow]:
+        """List everything that belongs to a person."""
+        rows = await self._reader.fetch(_SESSION + "WHERE owner_idx = ? ORDER BY number DESC", (owner_idx,))
+        return [SessionRow(*row) for row in rows]
+
+    async def sessions_after(self, number: int, limit: int) -> list[SessionRow]:
+        """Page through all sessions by number."""
+        rows = await self._reader.fetch(_SESSION + "WHERE number > ? ORDER BY number LIMIT ?", (number, limit))
+        return [SessionRow(*row) for row in rows]
+
+    async def due(self, until_ms: int, limit: int) -> list[SessionRow]:
+        """List current sessions whose reset is due."""
+        where = "WHERE next_reset_at <= ? AND next_reset_at IS NOT NULL ORDER BY next_reset_at LIMIT ?"
+        return [SessionRow(*row) for row in await self._reader.fetch(_SESSION + where, (until_ms, limit))]
+
+    async def journal(self, number: int) -> list[EntryRow]:
+        """Read a session's journal."""
+        bounds = (record_id(number, 0), record_id(number, MAX_SEQUENCE))
+        rows = await self._reader.fetch(
+            "SELECT id, kind, at, body FROM journal WHERE id BETWEEN ? AND ? ORDER BY id", bounds
+        )
+        return [EntryRow(*row) for row in rows]
+
+    async def messages(
+        self, first: int, last: int, limit: int, *, newest: bool, kept: bool = False
+    ) -> list[MessageRow]:
+        """Read records of a range of ids."""
+        sql = _MESSAGE + ("AND keep = 1 " if kept else "") + f"ORDER BY id {'DESC' if newest else 'ASC'} LIMIT ?"
+        rows = await self._reader.fetch(sql, (first, last, limit))
+        if newest:
+            rows.reverse()
+        return rows  # type: ignore[return-value]  # plain tuples of the same shape: 50 of them a turn
+
+    async def strays(self, number: int, stored: int) -> int:
+        """Count messages of a session at positions beyond `stored`."""
+        bounds = (record_id(number, stored + 1), record_id(number, MAX_SEQUENCE))
+        rows = await self._reader.fetch("SELECT count(*) FROM message WHERE id BETWEEN ? AND ?", bounds)
+        return int(rows[0][0])
+
+    async def readers_of(self, number: int) -> list[int]:
+        """List the sessions that read messages of this one."""
+        rows = await self._reader.fetch("SELECT reader FROM lineage WHERE source = ?", (number,))
+        return [row[0] for row in rows]
+
+    async def preference(self, idx: bytes) -> PreferenceRow | None:
+        """Find a preference."""
+        rows = await self._reader.fetch("SELECT idx, revision, body FROM preference WHERE idx = ?", (idx,))
+        return PreferenceRow(*rows[0]) if rows else None
+
+    async def preferences(self) -> list[PreferenceRow]:
+        """List all preferences."""
+        return [PreferenceRow(*row) for row in await self._reader.fetch("SELECT idx, revision, body FROM preference")]
+
+    # -- inside --------------------------------------------------------------------------------
+
+    @property
+    def _writer(self) -> Writer:
+        if self._written is None:
+            if self._read_only:
+                raise StoreReadOnly("this program only reads the store; the one that owns it can write")
+            raise StoreError("the store is not open")
+        return self._written
+
+    @property
+    def _reader(self) -> Reader:
+        if self._reading is None:
+            raise StoreError("the store is not open")
+        return self._reading
+
+    async def _open_read_only(self) -> Foundation | None:
+        if self._path is None or not self._path.is_file():
+            raise StoreReadOnly(f"there is no store at {self._path} yet, and this program only reads")
+
+        def look(path: Path) -> Foundation | None:
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            try:
+                version = schema.found_version(connection, str(path))
+                return _foundation(connection) if version else None
+            except sqlite3.Error as error:
+                raise translate(error) from None
+            finally:
+                connection.close()
+
+        foundation = look(self._path)
+        self._reading = PooledReader(self._path)
+        return foundation
+
+    def _opening(self, connection: sqlite3.Connection) -> Foundation | None:
+        """Look, without writing, what the file is."""
+        version = schema.found_version(connection, str(self._path or "the store"))
+        if version == 0:
+            return None
+        highest = connection.execute(
+            "SELECT max((SELECT coalesce(max(number), 0) FROM session), (SELECT coalesce(max(number), 0) FROM erasure))"
+        ).fetchone()[0]
+        self._next_number = highest + 1
+        return _foundation(connection)
+
+    async def _empty_log(self) -> None:
+        """Copy the log into the file and truncate it; what a reader still holds is left for the next sweep."""
+        busy, *_ = await self._writer.run(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+        if not busy:
+            await self._writer.submit(lambda c: c.execute("DELETE FROM erasure WHERE number = 0").rowcount)
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    """Open the writing connection, in the order in which the settings take effect."""
+    target = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(target, uri=path is not None, isolation_level=None, timeout=5, cached_statements=256)
+    try:
+        if path is not None:
+            schema.found_version(connection, str(path))  # before the journal mode is written
+        for pragma in (
+            "journal_mode = WAL",
+            f"synchronous = {SYNCHRONOUS}",
+            "foreign_keys = ON",
+            "secure_delete = ON",
+            "trusted_schema = OFF",
+            "cell_size_check = ON",
+            "mmap_size = 0",
+            "temp_store = MEMORY",
+            "journal_size_limit = 67108864",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _foundation(connection: sqlite3.Connection) -> Foundation:
+    born = connection.execute("SELECT install_id, salt, created_at FROM installation").fetchone()
+    if born is None:
+        raise Tampered("the foundation of the store")
+    keyring = connection.execute(
+        "SELECT kid, provider, parameters, state, created_at, check_value FROM keyring ORDER BY created_at DESC"
+    )
+    names = ("kid", "provider", "parameters", "state", "created_at", "check_value")
+    rows = tuple(KeyringRow(**dict(zip(names, row, strict=True))) for row in keyring)
+    wrapped = dict(connection.execute("SELECT purpose, wrapped FROM secret"))
+    return Foundation(install_id=born[0], salt=born[1], created_at=born[2], keyring=rows, secrets=wrapped)
+
+
+def _found(foundation: Foundation, census: Census, connection: sqlite3.Connection) -> None:
+    born = (1, foundation.install_id, foundation.salt, foundation.created_at)
+    connection.execute("INSERT INTO installation VALUES (?, ?, ?, ?)", born)
+    for row in foundation.keyring:
+        connection.execute("INSERT INTO keyring VALUES (?, ?, ?, ?, ?, ?)", astuple(row))
+    connection.executemany("INSERT INTO secret VALUES (?, ?)", foundation.secrets.items())
+    connection.execute("INSERT INTO census VALUES (1, ?, ?, ?, ?)", census)
+
+
+def _apply(changes: tuple[Change, ...], recount: Recount | None, connection: sqlite3.Connection) -> None:
+    try:
+        for change in changes:
+            _apply_one(change, connection)
+    except sqlite3.IntegrityError as error:
+        raise StaleSession("another session of this conversation was opened meanwhile") from error
+    if recount is not None:
+        _count_anew(recount, connection)
+
+
+def _count_anew(recount: Recount, connection: sqlite3.Connection) -> None:
+    row = connection.execute(_READ_CENSUS).fetchone()
+    if row is None:
+        raise Tampered("the census of the store")
+    connection.execute(_CENSUS, recount(Census(*row)))
+
+
+def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
+    row = change.row
+    if change.expected is None:
+        connection.execute(_INSERT_SESSION, [getattr(row, name) for name in _COLUMNS])
+    else:
+        values = [getattr(row, name) for name in _MUTABLE]
+        if connection.execute(_UPDATE_SESSION, [*values, row.number, change.expected]).rowcount != 1:
+            raise StaleSession("the session was changed by another writer")
+    connection.executemany(_INSERT_MESSAGE, change.messages)
+    connection.executemany(_INSERT_ENTRY, change.entries)
+    for source in change.sources:
+        connection.execute("INSERT OR IGNORE INTO lineage VALUES (?, ?)", (source, row.number))
+
+
+def _erase_batch(number: int, connection: sqlite3.Connection) -> int:
+    bounds = (record_id(number, 0), record_id(number, MAX_SEQUENCE))
+    removed = connection.execute(
+        "DELETE FROM message WHERE id IN (SELECT id FROM message WHERE id BETWEEN ? AND ? LIMIT ?)",
+        (*bounds, ERASE_BATCH),
+    ).rowcount
+    if removed == 0:
+        connection.execute("DELETE FROM journal WHERE id BETWEEN ? AND ?", bounds)
+        connection.execute("DELETE FROM erasure WHERE number = ?", (number,))
+    return removed
+
+
+def _one(rows: list[tuple[object, ...]]) -> SessionRow | None:
+    return SessionRow(*rows[0]) if rows else None  # type: ignore[arg-type]  # STRICT tables keep the types

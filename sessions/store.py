@@ -1,0 +1,130 @@
+"""Store: what a database must do for the sessions, in terms of sealed records.
+
+A store never sees a key or a word. Everything it acknowledges is durable: it survives a crash and a
+power cut. What one call writes is written as one unit of work: all of it or nothing, with nothing of
+another caller in between, also when the caller is cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from sessions.records import (
+    Census,
+    Change,
+    EntryRow,
+    Foundation,
+    HeadUpdate,
+    MessageRow,
+    PreferenceRow,
+    SessionRow,
+)
+
+Recount = Callable[[Census], Census]
+"""Works out the sealed counts after a change from those before; runs inside the unit of work."""
+
+
+class Store(Protocol):
+    """The seam between the manager and a database."""
+
+    async def open(self) -> Foundation | None:
+        """Connect and give what the store was born with; None for a new one, where nothing is written yet.
+
+        Raises `StoreHeld`, `StoreTooNew`, `StoreReadOnly`.
+        """
+
+    async def ready(self) -> None:
+        """Begin to write: bring an older schema up to date. Called once the key is known to fit."""
+
+    async def found(self, foundation: Foundation, census: Census) -> None:
+        """Make the tables and keep the foundation, in one unit of work."""
+
+    async def close(self) -> None:
+        """Write back and let go. What is queued is written first."""
+
+    # -- writing -------------------------------------------------------------------------------
+
+    async def append(self, update: HeadUpdate, message: MessageRow, entries: Sequence[EntryRow] = ()) -> None:
+        """Store one message and the new head of its session: the hot path.
+
+        Raises `StaleSession` when the session no longer has the expected version.
+        """
+
+    async def commit(self, changes: Sequence[Change], recount: Recount | None = None) -> None:
+        """Apply changes to several sessions as one unit of work, in the order given.
+
+        Raises `StaleSession` when one has not the expected version, or when a second session of one
+        key would become current.
+        """
+
+    async def set_aside(self, number: int, status: str) -> None:
+        """Give a session that does not open a status that is not current, leaving its seal as it is."""
+
+    async def put_preference(self, row: PreferenceRow, recount: Recount) -> None:
+        """Insert or replace a preference."""
+
+    async def erase_sessions(self, numbers: Sequence[int], recount: Recount) -> None:
+        """Destroy the wrapped keys and the session rows at once; other rows go with `sweep_erased`."""
+
+    async def sweep_erased(self) -> int:
+        """Remove the remaining rows of erased sessions and every trace of them in log files.
+
+        Gives the number of messages removed. Picks up where a crash stopped it.
+        """
+
+    async def next_number(self) -> int:
+        """Give a session number that was never used."""
+
+    # -- reading -------------------------------------------------------------------------------
+
+    async def census(self) -> Census:
+        """Give the sealed counts."""
+
+    async def count_rows(self) -> Census:
+        """Count the rows there really are; `mac` is empty."""
+
+    async def session(self, session_id: str) -> SessionRow | None:
+        """Find a session by its id."""
+
+    async def session_by_number(self, number: int) -> SessionRow | None:
+        """Find a session by its number."""
+
+    async def current(self, key_idx: bytes) -> SessionRow | None:
+        """Find the current session of a key."""
+
+    async def sessions_of_key(self, key_idx: bytes) -> list[SessionRow]:
+        """List the sessions a key ever had."""
+
+    async def sessions_of_owner(self, owner_idx: bytes) -> list[SessionRow]:
+        """List everything that belongs to a person."""
+
+    async def sessions_after(self, number: int, limit: int) -> list[SessionRow]:
+        """Page through all sessions by number."""
+
+    async def due(self, until_ms: int, limit: int) -> list[SessionRow]:
+        """List current sessions whose `next_reset_at` is not after `until_ms`, earliest first."""
+
+    async def journal(self, number: int) -> list[EntryRow]:
+        """Read a session's journal, oldest first."""
+
+    async def messages(
+        self, first: int, last: int, limit: int, *, newest: bool, kept: bool = False
+    ) -> list[MessageRow]:
+        """Read up to `limit` records with ids from `first` to `last`, in order of id.
+
+        `newest` takes them from the end of the range, else from its beginning; `kept` takes only those
+        marked to be kept. Costs what it gives, not what is stored.
+        """
+
+    async def strays(self, number: int, stored: int) -> int:
+        """Count messages of a session at positions beyond `stored`."""
+
+    async def readers_of(self, number: int) -> list[int]:
+        """List the sessions that read messages of this one."""
+
+    async def preference(self, idx: bytes) -> PreferenceRow | None:
+        """Find a preference."""
+
+    async def preferences(self) -> list[PreferenceRow]:
+        """List all preferences."""
