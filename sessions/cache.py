@@ -1,0 +1,156 @@
+"""SessionCache: the sessions in use, each loaded once, the least used ones let go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from sessions.draft import Draft
+from sessions.errors import NotFound
+from sessions.live import LiveSession
+from sessions.records import SessionRow
+from sessions.session import Status
+from sessions.store import Recount, Store
+from sessions.vault import Vault
+
+
+class SessionCache:
+    """Holds up to `size` sessions open, by id."""
+
+    def __init__(self, store: Store, vault: Vault, *, size: int) -> None:
+        self._store, self._vault, self._size = store, vault, size
+        self._live: OrderedDict[str, LiveSession] = OrderedDict()
+        self._current: dict[bytes, str] = {}
+        self._loading: dict[str, asyncio.Future[LiveSession]] = {}
+
+    async def get(self, session_id: str) -> LiveSession:
+        """Give an open session. Raises `NotFound`, or `VaultError` if it does not open."""
+        live = self._live.get(session_id)
+        if live is not None:
+            self._live.move_to_end(session_id)
+            return live
+        return await self._load_once(session_id, None)
+
+    async def get_number(self, number: int) -> LiveSession:
+        """Give an open session by its number."""
+        row = await self._store.session_by_number(number)
+        if row is None:
+            raise NotFound("session")
+        return await self.open(row)
+
+    async def open(self, row: SessionRow) -> LiveSession:
+        """Give the open session of a row just read."""
+        live = self._live.get(row.id)
+        return live if live is not None else await self._load_once(row.id, row)
+
+    def locked(self, session_id: str) -> Locked:
+        """Hold a session for writing: `async with cache.locked(id) as live`."""
+        return Locked(self, session_id)
+
+    @asynccontextmanager
+    async def locked_all(self, *session_ids: str) -> AsyncIterator[dict[str, LiveSession]]:
+        """Hold several sessions of one key for writing; the caller holds the key's lock.
+
+        Only holders of a key's lock take more than one session's, so nobody waits in a circle.
+        """
+        async with AsyncExitStack() as stack:
+            yield {id_: await stack.enter_async_context(self.locked(id_)) for id_ in dict.fromkeys(session_ids)}
+
+    def forget(self, session_id: str) -> None:
+        """Drop a session if it is in memory."""
+        if session_id in self._live:
+            self.drop(self._live[session_id])
+
+    def add(self, live: LiveSession) -> None:
+        """Keep a session that was just made."""
+        self._live[live.row.id] = live
+        self._shrink()
+
+    def drop(self, live: LiveSession) -> None:
+        """Forget what is in memory; the next use loads what is stored."""
+        live.dropped = True
+        if self._live.get(live.row.id) is live:
+            del self._live[live.row.id]
+
+    def clear(self) -> None:
+        """Forget everything, keys included."""
+        for live in list(self._live.values()):
+            self.drop(live)
+
+    async def current(self, key_idx: bytes) -> LiveSession | None:
+        """Give the current session of a key."""
+        known = self._live.get(self._current.get(key_idx, ""))
+        if known is not None and not known.dropped and Status(known.row.status).is_current:
+            self._live.move_to_end(known.row.id)
+            return known
+        row = await self._store.current(key_idx)
+        if row is None:
+            return None
+        live = await self.open(row)
+        self._current[key_idx] = row.id
+        if len(self._current) > 4 * self._size:
+            self._current.clear()  # only a shortcut: it fills again
+        return live
+
+    async def commit(self, drafts: Sequence[Draft], recount: Recount | None = None) -> None:
+        """Store drafts as one unit of work; the caller holds their locks."""
+        changes = [draft.change() for draft in drafts]
+        try:
+            await self._store.commit(changes, recount)
+        except BaseException:
+            for draft in drafts:
+                self.drop(draft.live)
+            raise
+        for draft in drafts:
+            draft.landed()
+
+    async def _load_once(self, session_id: str, row: SessionRow | None) -> LiveSession:
+        """Load a session; those who ask meanwhile get the same one, with the same lock."""
+        loading = self._loading.get(session_id)
+        if loading is None:
+            loading = asyncio.ensure_future(self._load(session_id, row))
+            self._loading[session_id] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(session_id, None))
+        return await asyncio.shield(loading)
+
+    async def _load(self, session_id: str, row: SessionRow | None) -> LiveSession:
+        row = row or await self._store.session(session_id)
+        if row is None:
+            raise NotFound("session", session_id)
+        live = LiveSession.load(row, self._vault)
+        if row.entries:
+            live.read_journal(await self._store.journal(row.number))
+        self.add(live)
+        return live
+
+    def _shrink(self) -> None:
+        """Let go the sessions that were not used for longest and are not being written."""
+        excess = len(self._live) - self._size
+        for live in list(self._live.values())[: max(excess, 0)]:
+            if not live.lock.locked():
+                self.drop(live)
+
+
+class Locked:
+    """Holds the lock of a session. A class and not a generator: it is on the way of every message."""
+
+    __slots__ = ("_cache", "_live", "_session_id")
+
+    def __init__(self, cache: SessionCache, session_id: str) -> None:
+        self._cache, self._session_id = cache, session_id
+
+    async def __aenter__(self) -> LiveSession:
+        """Wait for the lock; a session whose write failed while we waited is loaded anew."""
+        while True:
+            live = await self._cache.get(self._session_id)
+            await live.lock.acquire()
+            if not live.dropped:
+                self._live = live
+                return live
+            live.lock.release()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let the next writer in."""
+        self._live.lock.release()

@@ -1,0 +1,118 @@
+"""Directory: which session a message belongs to, and finding the sessions of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sessions.address import Address
+from sessions.cache import SessionCache
+from sessions.errors import Ambiguous, InvalidValue, NotFound, SessionLocked, Tampered
+from sessions.live import LiveSession, moment
+from sessions.message import Usage
+from sessions.preferences import Preferences
+from sessions.records import SessionRow
+from sessions.resets import Resets
+from sessions.scope import Scope
+from sessions.session import Session, Status, looks_like_id
+from sessions.session_key import SessionKey, length_prefixed
+from sessions.store import Store
+from sessions.vault import Vault
+
+MAX_TITLE = 200
+Now = Callable[[], int]  # milliseconds since 1970
+
+
+class Directory:
+    """Finds sessions, always together with whom they belong to."""
+
+    def __init__(
+        self, store: Store, vault: Vault, cache: SessionCache, preferences: Preferences, resets: Resets, scope: Scope
+    ) -> None:
+        self._store, self._vault, self._cache = store, vault, cache
+        self._preferences, self._resets, self._scope = preferences, resets, scope
+
+    # -- keys ----------------------------------------------------------------------------------
+
+    async def scope(self, address: Address) -> Scope:
+        """Give the scope that holds for a person in a chat."""
+        return await self._preferences.scope(address) or self._scope
+
+    async def key_idx(self, address: Address) -> bytes:
+        """Give the keyed hash under which the conversations of this address are stored."""
+        return self.index(address, await self.scope(address))
+
+    def owner_idx(self, address: Address, scope: Scope) -> bytes:
+        """Give the keyed hash of who owns a session: a person, a shared chat, the installation."""
+        if scope is Scope.MAIN:
+            return self._vault.index("owner/main", b"")
+        if scope is Scope.PER_CHANNEL:
+            chat = (address.platform, address.account, address.chat_id, address.thread_id)
+            return self._vault.index("owner/chat", length_prefixed(*chat))
+        person = (address.platform, address.account, address.user_id)
+        return self._vault.index("owner/person", length_prefixed(*person))
+
+    def index(self, address: Address, scope: Scope) -> bytes:
+        """Give the keyed hash of an address seen through a scope."""
+        return self._vault.index("key", SessionKey.of(address, scope).encode())
+
+    # -- finding -------------------------------------------------------------------------------
+
+    async def current(self, address: Address) -> LiveSession | None:
+        """Give the session that takes the next message of this address, if there is one."""
+        live = await self._cache.current(await self.key_idx(address))
+        if live is not None:
+            await self._resets.rule(live)
+        return live
+
+    async def list_for(self, address: Address) -> list[Session]:
+        """List the sessions of this address: the current one, then the others, newest activity first.
+
+        Archived ones in which nothing was said and that have no name are left out.
+        """
+        rows = await self._store.sessions_of_key(await self.key_idx(address))
+        found = [s for s in map(self.snapshot, rows) if s.status.is_current or s.message_count or s.title]
+        return sorted(found, key=lambda s: (not s.status.is_current, -s.last_activity_at.timestamp(), s.id))
+
+    async def owned(self, address: Address) -> list[SessionRow]:
+        """List everything a person owns, in all chats."""
+        return await self._store.sessions_of_owner(self.owner_idx(address, Scope.PER_CHANNEL_PEER))
+
+    def snapshot(self, row: SessionRow) -> Session:
+        """Give what is known of a stored session; one that does not open is shown as such."""
+        try:
+            return LiveSession.load(row, self._vault).snapshot()
+        except (Tampered, SessionLocked):
+            return Session(
+                id=row.id,
+                status=Status(row.status),
+                scope=self._scope,
+                title="[unreadable]",
+                tags=(),
+                model=None,
+                created_at=moment(row.created_at),
+                last_activity_at=moment(row.last_activity_at),
+                updated_at=moment(row.updated_at),
+                message_count=row.message_count,
+                usage=Usage(),
+            )
+
+    async def find(self, address: Address, which: str) -> Session:
+        """Find one of the sessions of this address by id, list number, title or beginning of the id.
+
+        Whatever belongs to somebody else is not found, exactly like what does not exist.
+        """
+        wanted, sessions = which.strip(), await self.list_for(address)
+        if not wanted:
+            raise InvalidValue("say which session: its number in the list, its id or its title")
+        exact = [s for s in sessions if s.id == wanted.lower()]
+        if not exact and wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(sessions):
+            exact = [sessions[int(wanted) - 1]]
+        if not exact:
+            exact = [s for s in sessions if s.title is not None and s.title.casefold() == wanted.casefold()]
+        if not exact and looks_like_id(wanted):
+            exact = [s for s in sessions if s.id.startswith(wanted.lower())]
+        if not exact:
+            raise NotFound("session", wanted)
+        if len(exact) > 1:
+            raise Ambiguous("session", wanted, [s.id for s in exact])
+        return exact[0]

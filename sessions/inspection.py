@@ -1,0 +1,79 @@
+"""Inspection: opening every record to see whether anything was changed, moved or taken away."""
+
+from __future__ import annotations
+
+from sessions.cache import SessionCache
+from sessions.census import CensusKeeper
+from sessions.errors import SessionError, Tampered
+from sessions.preferences import Preferences
+from sessions.records import SessionRow
+from sessions.store import Store
+from sessions.transcripts import PAGE, Transcripts
+
+BATCH = 200
+
+
+class Inspection:
+    """Reads everything and says in words what does not fit."""
+
+    def __init__(
+        self,
+        store: Store,
+        cache: SessionCache,
+        transcripts: Transcripts,
+        preferences: Preferences,
+        census: CensusKeeper,
+    ) -> None:
+        self._store, self._cache, self._transcripts = store, cache, transcripts
+        self._preferences, self._census = preferences, census
+
+    async def run(self) -> list[str]:
+        """Inspect the whole store."""
+        problems = await self._counts()
+        try:
+            await self._preferences.verify()
+        except Tampered as error:
+            problems.append(str(error))
+        last = 0
+        while rows := await self._store.sessions_after(last, BATCH):
+            for row in rows:
+                problems += await self._session(row)
+            last = rows[-1].number
+        return problems
+
+    async def _counts(self) -> list[str]:
+        try:
+            sealed, real = await self._store.census(), await self._store.count_rows()
+            self._census.check(sealed)
+        except Tampered as error:
+            return [str(error)]
+        names = ("sessions", "preferences", "changes to preferences")
+        counts = zip(names, sealed[:3], real[:3], strict=True)
+        return [f"{there} {name} are stored where there must be {due}" for name, due, there in counts if due != there]
+
+    async def _session(self, row: SessionRow) -> list[str]:
+        """Inspect one session as it is stored, not as it is remembered."""
+        self._cache.forget(row.id)
+        try:
+            live = await self._cache.get(row.id)
+            unreadable = 0
+            for first in range(1, live.row.stored + 1, PAGE):
+                last = min(first + PAGE - 1, live.row.stored)
+                page = await self._transcripts.read_stored(live, first, last)
+                unreadable += sum(message.kind == "unreadable" for message in page)
+            length = await self._transcripts.length(live, live.row.head)
+            readers = [place.number for place in live.journal.foreign if place.number]
+            cut_off = [n for n in readers if live.row.number not in await self._store.readers_of(n)]
+            extra = await self._store.strays(row.number, live.row.stored)
+        except SessionError as error:
+            return [f"session {row.id}: {error}"]
+        problems = []
+        if unreadable:
+            problems.append(f"session {row.id}: {unreadable} of {live.row.stored} messages do not open or are missing")
+        if length != live.row.message_count:
+            problems.append(f"session {row.id}: {length} messages are there to read, {live.row.message_count} expected")
+        if cut_off:
+            problems.append(f"session {row.id}: its link to the session it was forked from is missing")
+        if extra:
+            problems.append(f"session {row.id}: {extra} messages that nobody stored")
+        return problems

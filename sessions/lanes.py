@@ -1,0 +1,116 @@
+"""Lanes: one turn at a time per session, many sessions side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+
+MAX_TURNS = 64  # turns that run at once in one process; each holds a connection to the model
+MAX_TURNS_PER_PERSON = 4
+
+
+class KeyedLocks:
+    """A lock for each key that is in use, and none for the others."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def hold(self, key: Hashable) -> AsyncIterator[None]:
+        """Hold the lock of `key`; waiters come in the order they asked."""
+        lock, users = self._locks.get(key) or (asyncio.Lock(), 0)
+        self._locks[key] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks.pop(key)
+            if users > 1:
+                self._locks[key] = (lock, users - 1)
+
+
+class _Lane:
+    """The turns of one session: the running one, and those that wait in the order they came."""
+
+    __slots__ = ("busy", "running", "waiting")
+
+    def __init__(self) -> None:
+        self.busy = False
+        self.running: asyncio.Task[object] | None = None
+        self.waiting: deque[asyncio.Future[None]] = deque()
+
+
+class Lanes:
+    """Lets turns in: per session one after the other, per person and in all only so many at once."""
+
+    def __init__(self, *, limit: int = MAX_TURNS, per_person: int = MAX_TURNS_PER_PERSON) -> None:
+        self._lanes: dict[str, _Lane] = {}
+        self._all = asyncio.Semaphore(limit)
+        self._per_person = per_person
+        self._people: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    @asynccontextmanager
+    async def enter(self, session_id: str, person: str) -> AsyncIterator[None]:
+        """Run a turn of a session; the task that entered is the one `stop` cancels.
+
+        Turns of one session are let in in the order in which they called.
+        """
+        lane = await self._line_up(session_id)
+        try:
+            async with self._person(person), self._all:
+                yield
+        finally:
+            self._leave(session_id, lane)
+
+    def is_busy(self, session_id: str) -> bool:
+        """Tell whether a turn of this session runs or waits to."""
+        return session_id in self._lanes
+
+    def stop(self, session_id: str) -> bool:
+        """Cancel the running turn of a session and let go those that wait; tell whether there was one."""
+        lane = self._lanes.get(session_id)
+        if lane is None or lane.running is None:
+            return False
+        for place in lane.waiting:
+            place.cancel()
+        return lane.running.cancel()
+
+    async def _line_up(self, session_id: str) -> _Lane:
+        lane = self._lanes.setdefault(session_id, _Lane())
+        if lane.busy:
+            place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            lane.waiting.append(place)
+            try:
+                await place
+            except asyncio.CancelledError:
+                if place.done() and not place.cancelled():
+                    self._leave(session_id, lane)  # it was our turn already: pass it on
+                elif place in lane.waiting:
+                    lane.waiting.remove(place)
+                raise
+        lane.busy, lane.running = True, asyncio.current_task()
+        return lane
+
+    def _leave(self, session_id: str, lane: _Lane) -> None:
+        lane.running = None
+        while lane.waiting:
+            place = lane.waiting.popleft()
+            if not place.done():
+                place.set_result(None)  # busy stays set: who asks meanwhile queues behind this one
+                return
+        lane.busy = False
+        self._lanes.pop(session_id, None)
+
+    @asynccontextmanager
+    async def _person(self, person: str) -> AsyncIterator[None]:
+        gate, users = self._people.get(person) or (asyncio.Semaphore(self._per_person), 0)
+        self._people[person] = (gate, users + 1)
+        try:
+            async with gate:
+                yield
+        finally:
+            gate, users = self._people.pop(person)
+            if users > 1:
+                self._people[person] = (gate, users - 1)

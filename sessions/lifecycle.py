@@ -1,0 +1,296 @@
+"""Lifecycle: how sessions begin, end, change places and are forked.
+
+What concerns one key happens one step at a time, under the key's lock; each step is one unit of work.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from sessions.address import Address
+from sessions.cache import SessionCache
+from sessions.census import CensusKeeper
+from sessions.directory import Directory
+from sessions.draft import Draft
+from sessions.errors import InvalidValue, NotFound, SessionLocked, StaleSession, Tampered
+from sessions.journal import EntryKind, Place
+from sessions.lanes import KeyedLocks, Lanes
+from sessions.live import LiveSession
+from sessions.profile import Profile
+from sessions.records import SessionRow
+from sessions.resets import Resets
+from sessions.session import Status, new_id
+from sessions.store import Store
+from sessions.vault import Vault
+from sessions.visible import check_name
+
+MAX_TITLE = 200
+Now = Callable[[], int]  # milliseconds since 1970
+
+
+class Lifecycle:
+    """Makes, archives, switches and forks sessions."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        vault: Vault,
+        cache: SessionCache,
+        census: CensusKeeper,
+        directory: Directory,
+        resets: Resets,
+        lanes: Lanes,
+        now: Now,
+        tags: Sequence[str],
+    ) -> None:
+        self._store, self._vault, self._cache, self._census = store, vault, cache, census
+        self._directory, self._resets, self._lanes, self._now = directory, resets, lanes, now
+        self._tags = tuple(tags)
+        self.locks = KeyedLocks()
+
+    async def get_or_create(self, address: Address) -> LiveSession:
+        """Give the session for the next message of this address; a reset that is due comes first."""
+        live = await self._directory.current(address)
+        if live is not None and not self._is_due(live):
+            return live
+        async with self.locks.hold(await self._directory.key_idx(address)):
+            live = await self._directory.current(address)
+            if live is None:
+                return await self.create(address)
+            if self._is_due(live):
+                return await self.expire(live)
+            return live
+
+    def _is_due(self, live: LiveSession) -> bool:
+        return self._resets.due(live, self._now()) is not None and not self._lanes.is_busy(live.row.id)
+
+    # -- beginning and ending ------------------------------------------------------------------
+
+    async def create(self, address: Address, *, title: str | None = None) -> LiveSession:
+        """Begin the first session of a key; the caller holds the key's lock."""
+        draft = await self._fresh(await self._profile(address, title))
+        try:
+            await self._cache.commit([draft], self._census.change(sessions=1))
+        except StaleSession:
+            live = await self._directory.current(address)
+            if live is None:
+                raise
+            return live
+        return await self._kept(draft)
+
+    async def begin_anew(self, address: Address, *, title: str | None = None) -> LiveSession:
+        """Archive the current session and start one with default settings."""
+        async with self.locks.hold(await self._directory.key_idx(address)):
+            try:
+                old = await self._directory.current(address)
+            except (Tampered, SessionLocked):
+                await self._set_aside(await self._directory.key_idx(address))
+                old = None
+            profile = await self._profile(address, title)
+            if old is None:
+                return await self.create(address, title=title)
+            return await self._replace(old, profile, op="new", status=Status.COMPLETED)
+
+    async def reset(self, address: Address) -> LiveSession:
+        """Archive the current session and start one that keeps its settings."""
+        async with self.locks.hold(await self._directory.key_idx(address)):
+            old = await self._directory.current(address)
+            if old is None:
+                return await self.create(address)
+            return await self._replace(old, old.profile.carried_over(), op="reset", status=Status.COMPLETED)
+
+    async def expire(self, old: LiveSession) -> LiveSession:
+        """Archive a session because its reset is due; the caller holds the key's lock."""
+        return await self._replace(old, old.profile.carried_over(), op="expire", status=Status.EXPIRED)
+
+    async def _replace(self, old: LiveSession, profile: Profile, *, op: str, status: Status) -> LiveSession:
+        fresh = await self._fresh(profile)
+        async with self._cache.locked(old.row.id) as locked:
+            ended = self._ended(locked, status)
+            note_move([ended, fresh], op, locked.place, Place(fresh.row.id, fresh.row.head))
+            await self._cache.commit([ended, fresh], self._census.change(sessions=1))
+        return await self._kept(fresh)
+
+    def _ended(self, live: LiveSession, status: Status) -> Draft:
+        draft = Draft(live, self._now())
+        draft.row.status, draft.row.next_reset_at = status.value, None
+        return draft
+
+    async def _set_aside(self, key_idx: bytes) -> None:
+        """Archive a current session that does not open, without vouching for it."""
+        row = await self._store.current(key_idx)
+        if row is not None:
+            await self._store.set_aside(row.number, Status.PAUSED.value)
+
+    async def _fresh(self, profile: Profile) -> Draft:
+        """Prepare a session that is not stored yet."""
+        session_id, now = new_id(), self._now()
+        wrapped, cipher = self._vault.new_session_key(session_id)
+        row = SessionRow(
+            number=await self._store.next_number(),
+            id=session_id,
+            key_idx=self._directory.index(profile.address, profile.scope),
+            owner_idx=self._directory.owner_idx(profile.address, profile.scope),
+            status=Status.ACTIVE.value,
+            created_at=now,
+            last_activity_at=now,
+            updated_at=now,
+            next_reset_at=None,
+            head=0,
+            stored=0,
+            entries=0,
+            message_count=0,
+            input_tokens=0,
+            output_tokens=0,
+            cached_tokens=0,
+            version=0,
+            profile_version=0,
+            profile=b"",
+            wrapped=wrapped,
+            commitment=cipher.commitment,
+            mac=b"",
+        )
+        return Draft(LiveSession(row, cipher, self._vault.install_id, profile), now, new=True)
+
+    async def _kept(self, draft: Draft) -> LiveSession:
+        self._cache.add(draft.live)
+        await self._resets.rule(draft.live)
+        return draft.live
+
+    async def _profile(self, address: Address, title: str | None) -> Profile:
+        return Profile(
+            address=address,
+            scope=await self._directory.scope(address),
+            title=None if title is None else check_name(title, "a title", MAX_TITLE),
+            tags=self._tags,
+        )
+
+    # -- changing places -----------------------------------------------------------------------
+
+    async def switch(self, address: Address, session_id: str) -> LiveSession:
+        """Make another session of this address the current one; the old one is set aside."""
+        key_idx = await self._directory.key_idx(address)
+        async with self.locks.hold(key_idx):
+            target = await self._cache.get(session_id)
+            if target.row.key_idx != key_idx:
+                raise NotFound("session", session_id)
+            await self.activate(target, paused=Status.PAUSED)
+            return target
+
+    async def activate(self, target: LiveSession, *, paused: Status, token: str = "", undone: bool = False) -> None:
+        """Make `target` current instead of whichever session is; the caller holds the key's lock.
+
+        With `token` the step is recorded in both journals as taken back or done again.
+        """
+        current = await self._cache.current(target.row.key_idx)
+        if current is not None and current.row.id == target.row.id:
+            return
+        others = [] if current is None else [current.row.id]
+        await self._resets.rule(target)
+        async with self._cache.locked_all(*others, target.row.id) as locked:
+            drafts = [self._ended(locked[other], paused) for other in others]
+            draft = Draft(locked[target.row.id], self._now())
+            draft.row.status = Status.ACTIVE.value
+            # Whoever comes back to an old session does not want it reset at once.
+            draft.profile = replace(draft.profile, waived_ms=draft.now_ms)
+            drafts.append(draft)
+            for each in drafts if token else ():
+                each.note(EntryKind.taken_back, token=token, undone=undone)
+            draft.live.rule = target.rule
+            self._resets.settle(draft)
+            await self._cache.commit(drafts)
+
+    async def fork(self, source: LiveSession, *, title: str | None) -> LiveSession:
+        """Begin a session that goes on from where `source` stands, sharing its messages.
+
+        Shared and not copied: a fork costs one commit whatever the length. When the source is erased the
+        shared messages are sealed anew for the fork first, so its key can be destroyed for good.
+        """
+        async with self.locks.hold(source.row.key_idx):
+            current = await self._cache.current(source.row.key_idx)
+            others = [] if current is None else [current.row.id]
+            async with self._cache.locked_all(source.row.id, *others) as locked:
+                live = locked[source.row.id]
+                draft = await self._fresh(self._forked(live, title))
+                await self._share(live, draft)
+                ended = [self._ended(locked[other], Status.PAUSED) for other in others]
+                if others == [live.row.id]:
+                    note_move([*ended, draft], "fork", live.place, Place(draft.row.id, draft.row.head))
+                await self._cache.commit([*ended, draft], self._census.change(sessions=1))
+        return await self._kept(draft)
+
+    def _forked(self, live: LiveSession, title: str | None) -> Profile:
+        named = check_name(title, "a title", MAX_TITLE) if title else None
+        if named is None and live.profile.title is not None:
+            named = f"{live.profile.title} (fork)"[:MAX_TITLE]
+        return replace(live.profile.carried_over(), title=named, forked_from=live.row.id)
+
+    async def _share(self, live: LiveSession, draft: Draft) -> None:
+        head, number = live.row.head, live.row.number
+        if head < 0:  # nothing of its own yet: share what it shares
+            place = live.journal.foreign[-head - 1]
+            number, head = place.number or number, place.position
+        if head == 0:
+            return
+        draft.note(EntryKind.foreign, session=number, position=head, trunk=True)
+        draft.sources.append(number)
+        draft.row.head, draft.row.message_count = -1, live.row.message_count
+
+    # -- settings ------------------------------------------------------------------------------
+
+    async def set_profile(self, session_id: str, change: Callable[[Profile], Profile]) -> LiveSession:
+        """Change title, tags, model, metadata or policy."""
+        async with self._cache.locked(session_id) as live:
+            draft = Draft(live, self._now())
+            draft.profile = change(live.profile)
+            if draft.profile != live.profile:
+                await self._cache.commit([draft])
+            return live
+
+    async def set_status(self, session_id: str, status: Status) -> LiveSession:
+        """Set a status; making a session current sets aside the one that was."""
+        live = await self._cache.get(session_id)
+        async with self.locks.hold(live.row.key_idx):
+            if status is Status.ACTIVE and not Status(live.row.status).is_current:
+                await self.activate(live, paused=Status.PAUSED)
+                return live
+            async with self._cache.locked(session_id) as locked:
+                if status is Status.ERROR and not Status(locked.row.status).is_current:
+                    raise InvalidValue("only the current session can be in error")
+                draft = Draft(locked, self._now())
+                draft.row.status = status.value
+                self._resets.settle(draft)
+                await self._cache.commit([draft])
+                return locked
+
+    async def reschedule(self, live: LiveSession) -> None:
+        """Work out anew when a session resets next, after its rule changed."""
+        live.rule = None
+        rule = await self._resets.rule(live)
+        async with self._cache.locked(live.row.id) as locked:
+            locked.rule = rule
+            draft = Draft(locked, self._now())
+            self._resets.settle(draft)
+            if draft.row.next_reset_at != locked.row.next_reset_at:
+                await self._cache.commit([draft])
+
+
+def note_move(
+    drafts: Sequence[Draft], op: str, before: Place, after: Place, *, undone: bool = False, subject: int = 0
+) -> None:
+    """Record a step of the head in the journals of the sessions it concerns."""
+    token = secrets.token_hex(8)
+    for draft in drafts:
+        draft.note(
+            EntryKind.move,
+            token=token,
+            op=op,
+            **{"from": before.session_id, "to": after.session_id},
+            from_position=before.position,
+            to_position=after.position,
+            undone=undone,
+            subject=subject,
+        )

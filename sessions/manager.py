@@ -1,0 +1,514 @@
+"""SessionManager: the one object a program talks to."""
+
+from __future__ import annotations
+
+import contextlib
+import time as clock_time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import time, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self, overload
+
+from sessions.address import Address, ChatKind
+from sessions.census import CensusKeeper
+from sessions.checkpoint import Checkpoint
+from sessions.cipher import Entropy
+from sessions.context import STRATEGIES, Context, StrategyName
+from sessions.directory import MAX_TITLE
+from sessions.erasure import Receipt
+from sessions.errors import InvalidValue, NothingToUndo, StoreReadOnly
+from sessions.keys import KeyProvider, RawKey
+from sessions.lanes import Lanes
+from sessions.live import check_usage
+from sessions.message import (
+    KIND_NUMBERS,
+    JsonValue,
+    KindName,
+    Message,
+    RoleName,
+    Usage,
+    check_role,
+    clean_metadata,
+    clean_text,
+)
+from sessions.parts import Clock, Options, Parts
+from sessions.profile import Profile
+from sessions.reset_policy import ResetPolicy, parse_daily
+from sessions.reset_rule import ResetRule, ResetRules
+from sessions.resets import PlannedReset, ResetEvent
+from sessions.scope import Scope
+from sessions.search import Hit, search
+from sessions.session import Session, Status
+from sessions.sqlite.store import SqliteStore
+from sessions.store import Store
+from sessions.summaries import Summarizer
+from sessions.timeline import Step
+from sessions.tokens import ByteEstimate, TokenCounter
+from sessions.turn import Turn, TurnOutcome
+from sessions.vault import Vault
+from sessions.visible import check_name
+
+MAX_TAG = 50  # characters
+MAX_STEPS = 100  # turns one undo takes back
+
+
+class _Unset:
+    """Marks an argument that was not given, where None means something."""
+
+
+_UNSET = _Unset()
+
+
+class SessionManager:
+    """Keeps conversations: who talks where, what was said, and all ways back.
+
+    Use `open` as an async context manager. Whatever a method has acknowledged is on disk.
+    """
+
+    def __init__(
+        self, store: Store, providers: Sequence[KeyProvider], options: Options, *, read_only: bool, entropy: Entropy
+    ) -> None:
+        self._store, self._providers, self._options = store, providers, options
+        self._clock, self._read_only, self._entropy = options.clock, read_only, entropy
+        self.lanes = Lanes()
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        encryption_key: bytes | KeyProvider | Sequence[KeyProvider],
+        db_path: str | Path | None = None,
+        store: Store | None = None,
+        scope: Scope | str = Scope.PER_CHANNEL_PEER,
+        daily_reset: str | time | None = None,
+        timezone: str = "UTC",
+        idle_reset_minutes: int | None = None,
+        platform_resets: Mapping[str, ResetPolicy] | None = None,
+        chat_kind_resets: Mapping[ChatKind, ResetPolicy] | None = None,
+        default_tags: Sequence[str] = (),
+        summarizer: Summarizer | None = None,
+        token_counter: TokenCounter | None = None,
+        clock: Clock = clock_time.time,
+        hot_sessions: int = 256,
+        hot_messages: int = 64,
+        read_only: bool = False,
+        entropy: Entropy | None = None,
+    ) -> Self:
+        """Describe a manager; `async with` opens it.
+
+        `encryption_key` is 32 bytes, or one or several key providers, the one for new keys first.
+        `db_path` None keeps everything in memory and leaves no trace. `hot_messages` decrypted messages of
+        `hot_sessions` sessions stay in memory. Opening raises `StoreHeld`, `WrongKey`, `KeyRefused`,
+        `StoreTooNew` or `StoreReadOnly`; then nothing was changed.
+        """
+        path = None if db_path is None else Path(db_path)
+        options = Options(
+            scope=Scope.parse(scope),
+            rules=ResetRules(
+                default=_policy(daily_reset, timezone, idle_reset_minutes),
+                platforms=platform_resets or {},
+                chat_kinds=chat_kind_resets or {},
+            ),
+            tags=tuple(check_name(tag, "a tag", MAX_TAG) for tag in default_tags),
+            summarizer=summarizer,
+            counter=token_counter or ByteEstimate(),
+            clock=clock,
+            hot_sessions=hot_sessions,
+            hot_messages=hot_messages,
+        )
+        source = store or SqliteStore(path, read_only=read_only)
+        return cls(source, _providers(encryption_key), options, read_only=read_only, entropy=entropy or Entropy())
+
+    async def __aenter__(self) -> Self:
+        """Open the store."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._store.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the store and of every key."""
+        self._parts.cache.clear()
+        await self._store.close()
+
+    async def _start(self) -> None:
+        foundation = await self._store.open()
+        if foundation is None:
+            if self._read_only:
+                raise StoreReadOnly("there is no store here yet, and this program only reads")
+            vault, foundation = Vault.found(self._providers, self._now(), self._entropy)
+            census = CensusKeeper(vault.census, vault.install_id)
+            await self._store.found(foundation, census.first())
+        else:
+            vault = Vault.unlock(foundation, self._providers, self._entropy)
+            census = CensusKeeper(vault.census, vault.install_id)
+            await self._store.ready()
+        self._vault = vault
+        self._parts = Parts.assemble(self._store, vault, census, self._options, self.lanes, self._now)
+
+    def _now(self) -> int:
+        return int(self._clock() * 1000)
+
+    @property
+    def kid(self) -> str:
+        """Name of the master key in use: 16 hex digits, not a secret."""
+        return self._vault.kid
+
+    # -- sessions ------------------------------------------------------------------------------
+
+    async def get_or_create_session(self, address: Address) -> Session:
+        """Give the session for the next message of this address; a reset that is due comes first."""
+        return (await self._parts.lifecycle.get_or_create(address)).snapshot()
+
+    async def current_session(self, address: Address) -> Session | None:
+        """Give the session that takes the next message of this address, if there is one."""
+        live = await self._parts.directory.current(address)
+        return None if live is None else live.snapshot()
+
+    async def get_session(self, session_id: str) -> Session:
+        """Give a session by its id, whoever it belongs to. Raises `NotFound`."""
+        return (await self._parts.cache.get(session_id)).snapshot()
+
+    async def find_session(self, address: Address, which: str) -> Session:
+        """Find one of this address's own sessions by list number, id, beginning of the id, or title.
+
+        Raises `NotFound`, with the same words for a foreign session and a missing one, or `Ambiguous`.
+        """
+        return await self._parts.directory.find(address, which)
+
+    async def list_sessions(self, address: Address, *, limit: int | None = None) -> list[Session]:
+        """List this address's own sessions: the current one, then the others, newest activity first."""
+        return (await self._parts.directory.list_for(address))[:limit]
+
+    async def new_session(self, address: Address, *, title: str | None = None) -> Session:
+        """Archive the current session and start one with default settings."""
+        return (await self._parts.lifecycle.begin_anew(address, title=title)).snapshot()
+
+    async def reset(self, address: Address) -> Session:
+        """Archive the current session and start one that keeps its settings."""
+        return (await self._parts.lifecycle.reset(address)).snapshot()
+
+    async def switch_session(self, address: Address, session_id: str) -> Session:
+        """Go on with another of this address's own sessions; the current one is set aside."""
+        return (await self._parts.lifecycle.switch(address, session_id)).snapshot()
+
+    async def update_session(
+        self,
+        session_id: str,
+        *,
+        title: str | _Unset | None = _UNSET,
+        tags: Sequence[str] | _Unset = _UNSET,
+        model: str | _Unset | None = _UNSET,
+        metadata: Mapping[str, JsonValue] | _Unset = _UNSET,
+        reset_policy: ResetPolicy | _Unset | None = _UNSET,
+    ) -> Session:
+        """Change what is given and leave the rest; None clears."""
+
+        def change(profile: Profile) -> Profile:
+            if not isinstance(title, _Unset):
+                profile = replace(profile, title=title and check_name(title, "a title", MAX_TITLE))
+            if not isinstance(tags, _Unset):
+                named = dict.fromkeys(check_name(tag, "a tag", MAX_TAG) for tag in tags)
+                profile = replace(profile, tags=tuple(named))
+            if not isinstance(model, _Unset):
+                profile = replace(profile, model=model and check_name(model, "a model's name", 200))
+            if not isinstance(metadata, _Unset):
+                profile = replace(profile, metadata=clean_metadata(metadata))
+            if not isinstance(reset_policy, _Unset):
+                profile = replace(profile, policy=reset_policy)
+            return profile
+
+        live = await self._parts.lifecycle.set_profile(session_id, change)
+        if not isinstance(reset_policy, _Unset):
+            await self._parts.lifecycle.reschedule(live)
+        return live.snapshot()
+
+    async def set_status(self, session_id: str, status: Status) -> Session:
+        """Set a status. Making a session active sets aside the one that was current."""
+        return (await self._parts.lifecycle.set_status(session_id, status)).snapshot()
+
+    async def fork(self, session_id: str, *, title: str | None = None) -> Session:
+        """Begin a session that goes on from where this one stands; this one is set aside as it is."""
+        return (await self._parts.lifecycle.fork(await self._parts.cache.get(session_id), title=title)).snapshot()
+
+    async def delete_session(self, session_id: str) -> int:
+        """Erase a session for good, key and all; give the number of messages erased."""
+        row = (await self._parts.cache.get(session_id)).row
+        return (await self._parts.erasure.erase([row])).messages
+
+    # -- messages ------------------------------------------------------------------------------
+
+    async def add_message(
+        self,
+        session_id: str,
+        *,
+        role: RoleName | str,
+        content: str,
+        usage: Usage | None = None,
+        author: str | None = None,
+        metadata: Mapping[str, JsonValue] | None = None,
+        important: bool = False,
+        kind: KindName = "text",
+    ) -> Message:
+        """Store a message at the end of a session; it is durable when this returns."""
+        name = check_role(role)
+        data = clean_text(content)
+        if usage is not None:
+            check_usage(usage)
+        if author is not None:
+            author = clean_text(author, "author").decode()
+        if metadata is not None:
+            metadata = clean_metadata(metadata)
+        if kind not in KIND_NUMBERS or kind == "unreadable":
+            raise InvalidValue(f"kind {kind!r} is not one of text, partial, summary")
+        async with self._parts.cache.locked(session_id) as live:
+            if live.rule is None:
+                await self._parts.resets.rule(live)
+            row = live.row
+            # The clock may have been set back; within a session time never runs backwards.
+            at = max(int(self._clock() * 1000), row.updated_at)
+            text = content if len(data) == len(content) else data.decode()
+            message = Message(row.message_count + 1, name, text, at, usage, kind, important, author, metadata)
+            return await self._parts.transcripts.append(live, message, data)
+
+    @overload
+    async def get_history(
+        self, session_id: str, *, limit: int | None = 50, format: Literal["messages"] = "messages"
+    ) -> list[Message]: ...
+    @overload
+    async def get_history(
+        self, session_id: str, *, limit: int | None = 50, format: Literal["markdown", "text"]
+    ) -> str: ...
+    async def get_history(
+        self,
+        session_id: str,
+        *,
+        limit: int | None = 50,
+        format: Literal["messages", "markdown", "text"] = "messages",  # noqa: A002  # the name users know
+    ) -> list[Message] | str:
+        """Read the newest `limit` messages (all, if None), oldest of them first."""
+        live = await self._parts.cache.get(session_id)
+        if limit is not None and limit < 1:
+            raise InvalidValue(f"limit must be at least 1, got {limit}")
+        count = live.row.message_count if limit is None else limit
+        messages = await self._parts.transcripts.last(live, count)
+        if format == "messages":
+            return messages
+        from sessions.export.formats import format_history
+
+        return format_history(messages, format)
+
+    async def iter_history(self, session_id: str, *, page: int = 500) -> AsyncIterator[Message]:
+        """Go through the whole conversation, oldest message first, `page` messages in memory at a time."""
+        live = await self._parts.cache.get(session_id)
+        async for messages in self._parts.transcripts.pages(live, page=page):
+            for message in messages:
+                yield message
+
+    async def get_context_history(
+        self, session_id: str, *, max_tokens: int, strategy: StrategyName = "smart"
+    ) -> Context:
+        """Choose the messages for the model: never more than `max_tokens`.
+
+        `recent` takes the newest that fit; `smart` also what is important, and whole turns only;
+        `summarize` puts a stored summary in the place of the older part.
+        """
+        live = await self._parts.cache.get(session_id)
+        if strategy == "recent":
+            return await self._parts.contexts.recent(live, max_tokens)
+        if strategy == "smart":
+            return await self._parts.contexts.smart(live, max_tokens)
+        if strategy == "summarize":
+            return await self._parts.summaries.context(live, max_tokens)
+        raise InvalidValue(f"strategy {strategy!r} is not one of {', '.join(STRATEGIES)}")
+
+    async def compact(self, session_id: str, *, instructions: str | None = None, max_tokens: int = 4_000) -> Message:
+        """Make a summary of everything but the newest turns now, whatever the length."""
+        live = await self._parts.cache.get(session_id)
+        return await self._parts.summaries.make(live, max_tokens, instructions)
+
+    async def search(self, address: Address, words: str, *, limit: int = 20) -> list[Hit]:
+        """Find messages of this address's own sessions that hold all the words, newest first."""
+        sessions = await self._parts.directory.list_for(address)
+        return await search(sessions, words, limit=limit, cache=self._parts.cache, transcripts=self._parts.transcripts)
+
+    async def export(self, session_id: str, *, format: str = "markdown", include_metadata: bool = True) -> str:  # noqa: A002
+        """Write a conversation as markdown, json (complete and lossless), html or text."""
+        from sessions.export.formats import export, parse_format
+        from sessions.exporter import Exporter
+
+        wanted = parse_format(format)
+        live = await self._parts.cache.get(session_id)
+        checkpoints = await self._parts.timeline.checkpoints(session_id, automatic=True)
+        transcript = await Exporter(self._parts.transcripts, self._now).gather(live, checkpoints)
+        return export(transcript, format=wanted, include_metadata=include_metadata)
+
+    # -- the line of time ----------------------------------------------------------------------
+
+    async def save_checkpoint(self, session_id: str, *, name: str, description: str = "") -> Checkpoint:
+        """Name the place where a session stands."""
+        return await self._parts.timeline.save(session_id, name, description)
+
+    async def list_checkpoints(self, session_id: str, *, automatic: bool = False) -> list[Checkpoint]:
+        """List a session's checkpoints, oldest first; the automatic ones only if asked for."""
+        return await self._parts.timeline.checkpoints(session_id, automatic=automatic)
+
+    async def find_checkpoint(self, session_id: str, which: str) -> Checkpoint:
+        """Find a session's checkpoint by number, id or name. Raises `NotFound` or `Ambiguous`."""
+        return await self._parts.timeline.find(session_id, which)
+
+    async def restore_checkpoint(self, checkpoint_id: str) -> Session:
+        """Go back to a checkpoint. What was said since stays reachable."""
+        return (await self._parts.timeline.restore(checkpoint_id)).snapshot()
+
+    async def delete_checkpoint(self, checkpoint_id: str) -> Checkpoint:
+        """Remove a checkpoint; the messages stay."""
+        return await self._parts.timeline.delete(checkpoint_id)
+
+    async def clear_history(self, session_id: str) -> Session:
+        """Start the session's conversation from nothing; settings, checkpoints and the way back stay."""
+        return (await self._parts.timeline.clear(session_id)).snapshot()
+
+    async def undo(self, address: Address, *, steps: int = 1) -> list[Step]:
+        """Take back the last turns, clears, restores and resets. Raises `NothingToUndo` if there are none."""
+        return await self._repeat(self._parts.timeline.undo, address, steps)
+
+    async def redo(self, address: Address, *, steps: int = 1) -> list[Step]:
+        """Do again what was taken back. Raises `NothingToUndo` if nothing was."""
+        return await self._repeat(self._parts.timeline.redo, address, steps)
+
+    async def _repeat(self, once: Callable[[Address], Awaitable[Step]], address: Address, steps: int) -> list[Step]:
+        """Go step by step; running out of steps after the first is no error."""
+        if not 1 <= steps <= MAX_STEPS:
+            raise InvalidValue(f"steps must be from 1 to {MAX_STEPS}, got {steps}")
+        done = [await once(address)]
+        with contextlib.suppress(NothingToUndo):
+            while len(done) < steps:
+                done.append(await once(address))
+        return done
+
+    # -- turns ---------------------------------------------------------------------------------
+
+    async def begin_turn(self, session_id: str, *, content: str, author: str | None = None) -> Turn:
+        """Store what a person said and wait for the reply."""
+        data = clean_text(content)
+        named = None if author is None else clean_text(author, "author").decode()
+        await self._parts.resets.rule(await self._parts.cache.get(session_id))
+        return await self._parts.turns.begin(
+            session_id, Message(0, "user", data.decode(), self._now(), author=named), data
+        )
+
+    async def retry_turn(self, session_id: str) -> Turn:
+        """Go back to the last thing a person said, for another reply."""
+        return await self._parts.turns.retry(session_id)
+
+    async def finish_turn(
+        self,
+        turn: Turn,
+        *,
+        content: str,
+        usage: Usage | None = None,
+        partial: bool = False,
+        failed: bool = False,
+        metadata: Mapping[str, JsonValue] | None = None,
+    ) -> TurnOutcome:
+        """Store the reply behind its question, whatever has become of the session meanwhile."""
+        return await self._parts.turns.finish(
+            turn,
+            content=content,
+            usage=usage,
+            partial=partial,
+            failed=failed,
+            metadata=None if metadata is None else clean_metadata(metadata),
+        )
+
+    # -- preferences and resets ----------------------------------------------------------------
+
+    async def scope_of(self, address: Address) -> Scope:
+        """Give the scope that holds for a person in a chat."""
+        return await self._parts.directory.scope(address)
+
+    async def set_scope(self, address: Address, scope: Scope | str) -> Scope:
+        """Choose the scope of a person in a chat. Conversations under the other scopes are kept."""
+        chosen = Scope.parse(scope)
+        await self._parts.preferences.set_scope(address, chosen)
+        return chosen
+
+    async def reset_rule(self, session_id: str) -> ResetRule:
+        """Give the reset policy that holds for a session, and which rule it comes from."""
+        return await self._parts.resets.rule(await self._parts.cache.get(session_id))
+
+    async def set_chat_resets(
+        self,
+        address: Address,
+        *,
+        daily_at: time | _Unset | None = _UNSET,
+        timezone: str | _Unset = _UNSET,
+        idle: timedelta | _Unset | None = _UNSET,
+    ) -> ResetRule:
+        """Change the reset rule of this conversation; it holds for the sessions to come as well."""
+        live = await self._parts.lifecycle.get_or_create(address)
+        policy = (await self._parts.resets.rule(live)).policy
+        if not isinstance(daily_at, _Unset):
+            policy = replace(policy, daily_at=daily_at)
+        if not isinstance(timezone, _Unset):
+            policy = replace(policy, timezone=timezone)
+        if not isinstance(idle, _Unset):
+            policy = replace(policy, idle=idle)
+        await self._parts.preferences.set_resets(live.row.key_idx, policy)
+        await self._parts.lifecycle.set_profile(live.row.id, lambda profile: replace(profile, waived_ms=self._now()))
+        await self._parts.lifecycle.reschedule(live)
+        return await self._parts.resets.rule(live)
+
+    async def sweep(self) -> list[ResetEvent]:
+        """Carry out the resets that are due; give those that happened."""
+        return await self._parts.sweep.run()
+
+    async def preview_resets(self, *, days: int) -> list[PlannedReset]:
+        """List the resets of the next `days` days if nobody wrote any more, earliest first."""
+        return await self._parts.sweep.preview(days)
+
+    # -- care ----------------------------------------------------------------------------------
+
+    async def cleanup(self, *, older_than: str | timedelta = "30d", keep_checkpoints: bool = True) -> int:
+        """Erase sessions without activity for `older_than`; with `keep_checkpoints` not those that have one."""
+        rows = await self._parts.sweep.older_than(older_than, keep_checkpoints=keep_checkpoints)
+        return (await self._parts.erasure.erase(rows)).sessions
+
+    async def own_sessions(self, address: Address) -> list[Session]:
+        """List everything a person owns, in all chats and scopes but the shared ones."""
+        return [self._parts.directory.snapshot(row) for row in await self._parts.directory.owned(address)]
+
+    async def erase_person(self, address: Address) -> Receipt:
+        """Erase everything a person owns, for good, with their choices for this chat."""
+        receipt = await self._parts.erasure.erase(await self._parts.directory.owned(address))
+        await self._parts.preferences.forget_key(await self._parts.directory.key_idx(address))
+        await self._parts.preferences.forget(address)
+        return receipt
+
+    async def verify(self) -> list[str]:
+        """Open every record and compare every count; give what is damaged, in words."""
+        return await self._parts.inspection.run()
+
+
+def _providers(key: bytes | KeyProvider | Sequence[KeyProvider]) -> list[KeyProvider]:
+    if isinstance(key, bytes):
+        return [RawKey(key)]
+    providers: list[KeyProvider] = [*key] if isinstance(key, Sequence) else [key]
+    if not providers:
+        raise InvalidValue("at least one key is needed")
+    return providers
+
+
+def _policy(daily: str | time | None, timezone: str, idle_minutes: int | None) -> ResetPolicy:
+    if isinstance(daily, str):
+        daily, zone = parse_daily(daily)
+        timezone = zone or timezone
+    idle = None if idle_minutes is None else timedelta(minutes=idle_minutes)
+    return ResetPolicy(daily_at=daily, timezone=timezone, idle=idle)

@@ -1,0 +1,58 @@
+"""The form of a message inside its sealed record: flags, maybe usage, maybe extras as JSON, the text.
+
+A plain message is one zero byte and its text: most are, and JSON around each would cost more than the cipher.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+
+from sessions.message import KIND_NAMES, JsonValue, Kind, Message, RoleName, Usage
+
+_USAGE = struct.Struct(">III")
+_LENGTH = struct.Struct(">I")
+_HAS_USAGE, _HAS_EXTRAS = 1, 2
+
+
+def encode(message: Message, content: bytes) -> bytes:
+    """Frame a message whose text is `content`."""
+    if message.usage is None and message.author is None and not message.metadata:
+        return b"\x00" + content
+    flags, parts = 0, [b""]
+    if message.usage is not None:
+        flags |= _HAS_USAGE
+        parts.append(_USAGE.pack(*message.usage))
+    if message.author is not None or message.metadata:
+        flags |= _HAS_EXTRAS
+        said = {"author": message.author, "metadata": message.metadata and dict(message.metadata)}
+        data = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+        parts += [_LENGTH.pack(len(data)), data]
+    return bytes((flags,)) + b"".join(parts) + content
+
+
+def decode(data: bytes, seq: int, role: RoleName, at: int, kind: int, keep: int) -> Message:
+    """Read what `encode` made. Anything else is a ValueError, a struct.error or an IndexError."""
+    flags, start = data[0], 1
+    usage, author, metadata = None, None, None
+    if flags & ~(_HAS_USAGE | _HAS_EXTRAS):
+        raise ValueError("unknown flags")
+    if flags & _HAS_USAGE:
+        usage, start = Usage(*_USAGE.unpack_from(data, start)), start + _USAGE.size
+    if flags & _HAS_EXTRAS:
+        (length,) = _LENGTH.unpack_from(data, start)
+        start += _LENGTH.size
+        author, metadata = _extras(json.loads(data[start : start + length]))
+        start += length
+    important = keep == 1 and kind != Kind.summary and role != "system"
+    return Message(seq, role, data[start:].decode(), at, usage, KIND_NAMES[kind], important, author, metadata)
+
+
+def _extras(said: object) -> tuple[str | None, dict[str, JsonValue] | None]:
+    """Check the shape of what goes with a message; nothing else is ever built from it."""
+    if not isinstance(said, dict) or set(said) != {"author", "metadata"}:
+        raise ValueError("extras")
+    author, metadata = said["author"], said["metadata"]
+    if not isinstance(author, str | None) or not isinstance(metadata, dict | None):
+        raise ValueError("extras")
+    return author, metadata

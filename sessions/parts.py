@@ -1,0 +1,109 @@
+"""Parts: what a session manager is made of, and who knows whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from sessions.cache import SessionCache
+from sessions.census import CensusKeeper
+from sessions.context import ContextBuilder
+from sessions.directory import Directory
+from sessions.erasure import Erasure
+from sessions.inspection import Inspection
+from sessions.lanes import Lanes
+from sessions.lifecycle import Lifecycle
+from sessions.preferences import Preferences
+from sessions.reset_rule import ResetRules
+from sessions.resets import Resets
+from sessions.scope import Scope
+from sessions.store import Store
+from sessions.summaries import Summaries, Summarizer
+from sessions.sweep import Sweep
+from sessions.timeline import Timeline
+from sessions.tokens import TokenCounter
+from sessions.transcripts import Transcripts
+from sessions.turns import Turns
+from sessions.vault import Vault
+
+Clock = Callable[[], float]  # seconds since 1970
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a program chose when it opened a manager."""
+
+    scope: Scope
+    rules: ResetRules
+    tags: Sequence[str]
+    summarizer: Summarizer | None
+    counter: TokenCounter
+    clock: Clock
+    hot_sessions: int
+    hot_messages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The rooms behind the manager. Each is given what it needs; none reaches for another by itself."""
+
+    cache: SessionCache
+    preferences: Preferences
+    resets: Resets
+    transcripts: Transcripts
+    directory: Directory
+    lifecycle: Lifecycle
+    timeline: Timeline
+    contexts: ContextBuilder
+    summaries: Summaries
+    turns: Turns
+    sweep: Sweep
+    erasure: Erasure
+    inspection: Inspection
+
+    @classmethod
+    def assemble(
+        cls, store: Store, vault: Vault, census: CensusKeeper, options: Options, lanes: Lanes, now: Callable[[], int]
+    ) -> Self:
+        """Make the parts, those that others need first."""
+        cache = SessionCache(store, vault, size=options.hot_sessions)
+        preferences = Preferences(store, vault, census)
+        resets = Resets(preferences, options.rules)
+        transcripts = Transcripts(store, cache, resets.after, hot=options.hot_messages)
+        directory = Directory(store, vault, cache, preferences, resets, options.scope)
+        lifecycle = Lifecycle(
+            store=store,
+            vault=vault,
+            cache=cache,
+            census=census,
+            directory=directory,
+            resets=resets,
+            lanes=lanes,
+            now=now,
+            tags=options.tags,
+        )
+        timeline = Timeline(cache, transcripts, directory, lifecycle, resets, now)
+        contexts = ContextBuilder(transcripts, options.counter)
+        return cls(
+            cache=cache,
+            preferences=preferences,
+            resets=resets,
+            transcripts=transcripts,
+            directory=directory,
+            lifecycle=lifecycle,
+            timeline=timeline,
+            contexts=contexts,
+            summaries=Summaries(
+                cache=cache,
+                transcripts=transcripts,
+                contexts=contexts,
+                counter=options.counter,
+                summarizer=options.summarizer,
+                now=now,
+            ),
+            turns=Turns(cache, transcripts, timeline, lifecycle, now),
+            sweep=Sweep(store, cache, lifecycle, resets, preferences, options.rules, lanes, now),
+            erasure=Erasure(store, cache, transcripts, census, now),
+            inspection=Inspection(store, cache, transcripts, preferences, census),
+        )

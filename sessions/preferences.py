@@ -1,0 +1,120 @@
+"""Preferences: what a person chose for a chat, and what holds for a whole conversation key."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from sessions.address import Address
+from sessions.census import CensusKeeper
+from sessions.cipher import Unopened
+from sessions.errors import Tampered
+from sessions.lanes import KeyedLocks
+from sessions.message import JsonValue
+from sessions.profile import decode_policy, encode_policy
+from sessions.records import PreferenceRow
+from sessions.reset_policy import ResetPolicy
+from sessions.scope import Scope
+from sessions.session_key import length_prefixed
+from sessions.store import Store
+from sessions.vault import Vault
+
+_REMEMBERED = 4096
+
+
+class Preferences:
+    """Reads and writes sealed preferences; the newest few thousand stay in memory."""
+
+    def __init__(self, store: Store, vault: Vault, census: CensusKeeper) -> None:
+        self._store, self._vault, self._census = store, vault, census
+        self._known: OrderedDict[bytes, tuple[int, Mapping[str, JsonValue]]] = OrderedDict()
+        self._locks = KeyedLocks()
+
+    async def scope(self, address: Address) -> Scope | None:
+        """Give the scope a person chose for this chat, or None."""
+        chosen = (await self._get(self._person(address)))[1].get("scope")
+        return None if chosen is None else Scope.parse(str(chosen))
+
+    async def set_scope(self, address: Address, scope: Scope) -> None:
+        """Keep the scope a person chose for this chat."""
+        await self._put(self._person(address), {"scope": scope.value})
+
+    async def resets(self, key_idx: bytes) -> ResetPolicy | None:
+        """Give the reset rule of a conversation key, or None."""
+        said = (await self._get(self._key(key_idx)))[1].get("resets")
+        try:
+            return None if said is None else decode_policy(said)
+        except ValueError:
+            raise Tampered("a preference") from None
+
+    async def set_resets(self, key_idx: bytes, policy: ResetPolicy) -> None:
+        """Keep the reset rule of a conversation key."""
+        await self._put(self._key(key_idx), {"resets": encode_policy(policy)})
+
+    async def rules(self) -> str:
+        """Give the operator's reset rules that the stored times were worked out by."""
+        return str((await self._get(self._vault.index("preference/rules", b"")))[1].get("rules", ""))
+
+    async def set_rules(self, rules: str) -> None:
+        """Keep the operator's reset rules."""
+        await self._put(self._vault.index("preference/rules", b""), {"rules": rules})
+
+    async def forget(self, address: Address) -> None:
+        """Put a person's choices for this chat back to nothing said."""
+        if (await self._get(self._person(address)))[0]:
+            await self._put(self._person(address), {})
+
+    async def forget_key(self, key_idx: bytes) -> None:
+        """Put the rule of a conversation key back to nothing said."""
+        if (await self._get(self._key(key_idx)))[0]:
+            await self._put(self._key(key_idx), {})
+
+    async def verify(self) -> None:
+        """Open every preference. Raises `Tampered`."""
+        for row in await self._store.preferences():
+            self._open(row)
+
+    def _person(self, address: Address) -> bytes:
+        fields = (address.platform, address.account, address.chat_id, address.thread_id, address.user_id)
+        return self._vault.index("preference/person", length_prefixed(*fields))
+
+    def _key(self, key_idx: bytes) -> bytes:
+        return self._vault.index("preference/key", key_idx)
+
+    async def _get(self, idx: bytes) -> tuple[int, Mapping[str, JsonValue]]:
+        """Give revision and content; revision 0 for what was never set."""
+        known = self._known.get(idx)
+        if known is not None:
+            self._known.move_to_end(idx)
+            return known
+        row = await self._store.preference(idx)
+        found = (0, {}) if row is None else (row.revision, self._open(row))
+        return self._remember(idx, found)
+
+    def _remember(self, idx: bytes, found: tuple[int, Mapping[str, JsonValue]]) -> tuple[int, Mapping[str, JsonValue]]:
+        self._known[idx] = found
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return found
+
+    async def _put(self, idx: bytes, said: Mapping[str, JsonValue]) -> None:
+        async with self._locks.hold(idx):
+            revision, _ = await self._get(idx)
+            body = self._vault.preferences.seal(self._aad(idx, revision + 1), json.dumps(said).encode())
+            recount = self._census.change(preferences=int(revision == 0), revisions=1)
+            self._known.pop(idx, None)  # until the write is known to have happened, what is stored counts
+            await self._store.put_preference(PreferenceRow(idx, revision + 1, body), recount)
+            self._remember(idx, (revision + 1, said))
+
+    def _open(self, row: PreferenceRow) -> Mapping[str, JsonValue]:
+        try:
+            said = json.loads(self._vault.preferences.open(self._aad(row.idx, row.revision), row.body))
+        except (Unopened, ValueError, OverflowError):
+            said = None
+        if not isinstance(said, dict):
+            raise Tampered("a preference")
+        return said
+
+    def _aad(self, idx: bytes, revision: int) -> bytes:
+        return b"palaver\x01pref" + self._vault.install_id + idx + revision.to_bytes(8, "big")

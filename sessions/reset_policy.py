@@ -1,0 +1,202 @@
+"""ResetPolicy: when a conversation makes room for a fresh one.
+
+`next_reset` is pure: it sees a session's times and its policy, no clock and no store. The next message and the
+sweep ask the same function, and a reset is due as soon as the clock has reached what it answers.
+
+A day's *boundary* is the moment the person's wall clock shows the reset time: the first of two where the clock is
+set back, later by the gap where it is set forward (PEP 495, fold=0). A session is reset at the first boundary after
+its start, however many went by unattended. Because a fresh session starts at or after that boundary, no boundary
+counts twice, whatever the wall clock does.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
+from zoneinfo import ZoneInfo, available_timezones
+
+from sessions.errors import InvalidValue
+
+GRACE: Final = timedelta(minutes=10)  # a daily reset waits until nobody has spoken for this long,
+MAX_WAIT: Final = timedelta(hours=2)  # but not longer than this
+MIN_IDLE: Final = timedelta(minutes=1)
+MAX_IDLE: Final = timedelta(days=366)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = _EPOCH.toordinal()
+_MILLISECOND = timedelta(milliseconds=1)
+_DAY_MS = timedelta(days=1) // _MILLISECOND
+_GRACE_MS = GRACE // _MILLISECOND
+_MAX_WAIT_MS = MAX_WAIT // _MILLISECOND
+
+# They open like zones, but mean another one on every machine, or count leap seconds.
+_NOT_ZONES = frozenset({"localtime", "posix", "posixrules", "right"})
+_DAILY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?:\s+(\S.*))?")
+_IDLE = re.compile(r"([0-9]{1,6})\s*(m|min|h|d)?")
+_UNITS = {"m": timedelta(minutes=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+class SessionTimes(NamedTuple):
+    """The times of a session that decide on its reset, in milliseconds since 1970."""
+
+    started_ms: int  # its start, or the last moment a reset was waived or the policy was changed
+    last_activity_ms: int  # the last thing a person said; bookkeeping never moves it
+    is_empty: bool  # nothing was said yet, so there is nothing to reset
+
+
+class Due(NamedTuple):
+    """When a reset is due, and why."""
+
+    at_ms: int
+    reason: Literal["daily", "idle"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetPolicy:
+    """A time of day, a time of silence, both or neither; neither is the default."""
+
+    daily_at: time | None = None  # on the wall clock of `timezone`, to the minute
+    timezone: str = "UTC"
+    idle: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        if self.daily_at is not None:
+            _check_daily(self.daily_at)
+        if self.idle is not None:
+            _check_idle(self.idle)
+        if not isinstance(self.timezone, str):
+            raise InvalidValue(f"timezone must be the name of a zone such as Europe/Berlin, got {self.timezone!r}")
+        find_zone(self.timezone)
+
+    @property
+    def is_off(self) -> bool:
+        """Tell whether nothing is ever reset by this policy."""
+        return self.daily_at is None and self.idle is None
+
+    def describe(self) -> str:
+        """Say it in a few words.
+
+        >>> ResetPolicy(daily_at=time(4), timezone="Europe/Berlin", idle=timedelta(minutes=30)).describe()
+        'daily at 04:00 Europe/Berlin; after 30 min idle'
+        """
+        words = []
+        if self.daily_at is not None:
+            words.append(f"daily at {self.daily_at:%H:%M} {self.timezone}")
+        if self.idle is not None:
+            words.append(f"after {_duration(self.idle)} idle")
+        return "; ".join(words) or "off"
+
+
+def next_reset(times: SessionTimes, policy: ResetPolicy) -> Due | None:
+    """Give the earlier of the daily and the idle reset; None when there is none to come.
+
+    A reset is due when the clock reads `at_ms` or later. A clock that was set back makes nobody idle.
+    """
+    if times.is_empty:
+        return None
+    daily = idle = None
+    if policy.daily_at is not None:
+        daily = Due(_daily_ms(times, policy.timezone, policy.daily_at), "daily")
+    if policy.idle is not None:
+        # A reset that was waived is not due again at once.
+        since = max(times.started_ms, times.last_activity_ms)
+        idle = Due(since + policy.idle // _MILLISECOND, "idle")
+    if daily is None or idle is None:
+        return daily or idle
+    return daily if daily.at_ms <= idle.at_ms else idle
+
+
+def _daily_ms(times: SessionTimes, timezone: str, daily_at: time) -> int:
+    boundaries = _boundaries(timezone, daily_at, times.started_ms // _DAY_MS)
+    boundary = boundaries[bisect_right(boundaries, times.started_ms)]
+    return max(boundary, min(times.last_activity_ms + _GRACE_MS, boundary + _MAX_WAIT_MS))
+
+
+@lru_cache(maxsize=1024)
+def _boundaries(timezone: str, daily_at: time, utc_day: int) -> tuple[int, ...]:
+    """Give, in order, the boundaries among which any moment of this day of UTC (0 is 1970-01-01) finds its next.
+
+    Every wall clock is less than a day away from UTC, so the boundary of the day after tomorrow is still to come.
+    """
+    zone, today = find_zone(timezone), _EPOCH_DAY + utc_day
+    # A day that a zone left out shares its boundary with the day after it.
+    return tuple(sorted({_boundary(zone, daily_at, date.fromordinal(today + step)) for step in (-1, 0, 1, 2)}))
+
+
+def _boundary(zone: ZoneInfo, daily_at: time, day: date) -> int:
+    wall = datetime(day.year, day.month, day.day, daily_at.hour, daily_at.minute, tzinfo=zone, fold=0)
+    return (wall - _EPOCH) // _MILLISECOND
+
+
+@lru_cache(maxsize=64)
+def find_zone(name: str) -> ZoneInfo:
+    """Give the zone of the tz database that has this name."""
+    try:
+        if name.partition("/")[0] not in _NOT_ZONES:
+            return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # OSError: the name of a folder, or one too long for a file
+        pass
+    nearest = _nearest_zone(name)
+    hint = f"did you mean {nearest}?" if nearest else "use a name such as Europe/Berlin"
+    raise InvalidValue(f"time zone {name[:64]!r} is not in the tz database; {hint}")
+
+
+def _nearest_zone(name: str) -> str | None:
+    from difflib import get_close_matches
+
+    said = "_".join(name[:64].lower().split())
+    zones = sorted(available_timezones() - _NOT_ZONES)
+    exact = {zone.lower(): zone for zone in zones}
+    # Near is not good enough for abbreviations: CEST is not EST.
+    places = {zone.rpartition("/")[2].lower(): zone for zone in zones} | exact
+    places = {place: zone for place, zone in places.items() if "/" in zone}
+    close = get_close_matches(said, places, n=1, cutoff=0.8)
+    return exact.get(said) or (places[close[0]] if close else None)
+
+
+def parse_daily(text: str) -> tuple[time | None, str | None]:
+    """Read `04:00`, `4:00`, `04:00 Europe/Berlin` or `off` as a time of day and, where it was said, a zone."""
+    said = text.strip()
+    if said.lower() == "off":
+        return None, None
+    found = _DAILY.fullmatch(said)
+    if not found:
+        raise InvalidValue(f"reset time {said[:64]!r} is not HH:MM, HH:MM with a zone (04:00 Europe/Berlin), or off")
+    if found[3]:
+        find_zone(found[3])
+    return time(int(found[1]), int(found[2])), found[3]
+
+
+def parse_idle(text: str) -> timedelta | None:
+    """Read `30` or `30m` (minutes), `2h`, `7d` or `off`."""
+    said = text.strip().lower()
+    if said == "off":
+        return None
+    found = _IDLE.fullmatch(said)
+    if not found:
+        raise InvalidValue(f"idle time {said[:64]!r} is not a number of minutes (30), 30m, 2h, 7d, or off")
+    return _check_idle(int(found[1]) * _UNITS[found[2] or "m"])
+
+
+def _check_daily(at: object) -> None:
+    if not isinstance(at, time) or at.tzinfo or at.second or at.microsecond:
+        raise InvalidValue(f"daily_at must be a time of day in whole minutes without a zone, got {at!r}")
+
+
+def _check_idle(idle: timedelta) -> timedelta:
+    if not isinstance(idle, timedelta):
+        raise InvalidValue(f"idle must be a timedelta, got {idle!r}")
+    if not MIN_IDLE <= idle <= MAX_IDLE:
+        raise InvalidValue(f"idle time {idle} is not between 1 minute and 366 days")
+    return idle
+
+
+def _duration(span: timedelta) -> str:
+    hours, rest = divmod(span.seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    parts = ((span.days, "days" if span.days > 1 else "day"), (hours, "h"), (minutes, "min"), (seconds, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)

@@ -1,0 +1,95 @@
+"""Resets: which rule holds for a session, when it strikes next, and carrying it out when due."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sessions.address import Address
+from sessions.draft import Draft
+from sessions.live import LiveSession
+from sessions.message import Message
+from sessions.preferences import Preferences
+from sessions.reset_policy import Due, SessionTimes, next_reset
+from sessions.reset_rule import ResetRule, ResetRules
+from sessions.session import Session, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetEvent:
+    """A scheduled reset that happened: the archived session, the fresh one, and why."""
+
+    address: Address
+    archived: Session
+    fresh: Session
+    reason: Literal["daily", "idle"]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedReset:
+    """A scheduled reset that would happen if nobody wrote any more."""
+
+    address: Address
+    session: Session
+    at: datetime
+    reason: Literal["daily", "idle"]
+
+
+class Resets:
+    """Decides; the same pure function for a message that comes in, for the sweep and for the preview."""
+
+    def __init__(self, preferences: Preferences, rules: ResetRules) -> None:
+        self._preferences, self._rules = preferences, rules
+
+    async def rule(self, live: LiveSession) -> ResetRule:
+        """Give the rule that wins: session, then chat, platform, kind of chat, default."""
+        if live.rule is None:
+            live.rule = await self._find(live)
+        return live.rule
+
+    async def _find(self, live: LiveSession) -> ResetRule:
+        address = live.profile.address
+        if live.profile.policy is not None:
+            return ResetRule(policy=live.profile.policy, source="session")
+        if (chosen := await self._preferences.resets(live.row.key_idx)) is not None:
+            return ResetRule(policy=chosen, source="chat")
+        if (policy := self._rules.platforms.get(address.platform)) is not None:
+            return ResetRule(policy=policy, source="platform")
+        if (policy := self._rules.chat_kinds.get(address.chat_kind)) is not None:
+            return ResetRule(policy=policy, source="chat kind")
+        return ResetRule(policy=self._rules.default, source="default")
+
+    def next(self, live: LiveSession, draft: Draft | None = None) -> Due | None:
+        """Tell when the session resets next, as it is or as `draft` makes it; its rule has been looked up."""
+        row, profile = (live.row, live.profile) if draft is None else (draft.row, draft.profile)
+        if live.rule is None or live.rule.policy.is_off or not Status(row.status).is_current:
+            return None
+        waived = profile.waived_ms
+        times = SessionTimes(max(row.created_at, waived), max(row.last_activity_at, waived), row.message_count == 0)
+        return next_reset(times, live.rule.policy)
+
+    def settle(self, draft: Draft) -> None:
+        """Set the time of the next reset in a draft, after its status, times or head were changed."""
+        due = self.next(draft.live, draft)
+        draft.row.next_reset_at = None if due is None else due.at_ms
+
+    def after(self, live: LiveSession, message: Message) -> int | None:
+        """Tell when the session resets next once `message` is stored."""
+        if live.rule is None or live.rule.policy.is_off:
+            return None
+        waived = live.profile.waived_ms
+        activity = message.created_ms if message.role == "user" else live.row.last_activity_at
+        times = SessionTimes(max(live.row.created_at, waived), max(activity, waived), False)
+        due = next_reset(times, live.rule.policy)
+        return None if due is None else due.at_ms
+
+    def due(self, live: LiveSession, now_ms: int) -> Due | None:
+        """Give the reset that is due now, if one is."""
+        due = self.next(live)
+        return due if due is not None and due.at_ms <= now_ms else None
+
+
+ResetNotice = Callable[[ResetEvent], Awaitable[None]]

@@ -1,0 +1,84 @@
+"""Search: finding words in one's own conversations, decrypting as it goes.
+
+There is no index at rest: an index of words, even a keyed one, tells a thief what people talk about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from sessions.cache import SessionCache
+from sessions.errors import InvalidValue, VaultError
+from sessions.message import Message
+from sessions.session import Session
+from sessions.transcripts import Transcripts
+
+MAX_MESSAGES = 20_000  # looked at in one search; 40 ms of decryption per 10,000
+MAX_SECONDS = 2.0
+AROUND = 60  # characters shown on either side of the first match
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A message that holds all the words; `snippet` is the text around the first, the words between « and »."""
+
+    session: Session
+    message: Message
+    snippet: str
+
+
+async def search(
+    sessions: Sequence[Session], words: str, *, limit: int, cache: SessionCache, transcripts: Transcripts
+) -> list[Hit]:
+    """Find the newest messages that hold every word, whatever their case, in the given sessions."""
+    wanted = [word.casefold() for word in words.split()]
+    if not wanted:
+        raise InvalidValue("say what to search for")
+    if limit < 1:
+        raise InvalidValue(f"limit must be at least 1, got {limit}")
+    hits: list[Hit] = []
+    async for session, message in _messages(sessions, cache, transcripts):
+        text = message.content.casefold()
+        if message.kind != "unreadable" and all(word in text for word in wanted):
+            hits.append(Hit(session=session, message=message, snippet=snippet(message.content, wanted)))
+            if len(hits) == limit:
+                break
+    return hits
+
+
+async def _messages(
+    sessions: Sequence[Session], cache: SessionCache, transcripts: Transcripts
+) -> AsyncIterator[tuple[Session, Message]]:
+    """Go through the sessions, each from its newest message back, until a bound is reached."""
+    looked_at, deadline = 0, time.monotonic() + MAX_SECONDS
+    for session in sessions:
+        try:
+            live = await cache.get(session.id)
+        except VaultError:
+            continue  # shown as unreadable in the list; it holds nothing that could be found
+        async for page in transcripts.pages(live, backwards=True):
+            for message in reversed(page):
+                yield session, message
+            looked_at += len(page)
+            if looked_at >= MAX_MESSAGES or time.monotonic() > deadline:
+                return
+            await asyncio.sleep(0)  # let conversations go on between two pages
+
+
+def snippet(text: str, words: Sequence[str]) -> str:
+    """Cut out the text around the first match, on one line, and mark the words."""
+    line = " ".join(text.split())
+    folded = line.casefold()
+    if len(folded) != len(line):  # folding changed lengths (ß, İ): positions would not fit
+        return line[: 2 * AROUND] + ("…" if len(line) > 2 * AROUND else "")
+    first = min((at for word in words if (at := folded.find(word)) >= 0), default=0)
+    start, end = max(0, first - AROUND), min(len(line), first + AROUND)
+    marked, at = [], start
+    while at < end:
+        word = max((w for w in words if folded.startswith(w, at)), key=len, default="")
+        marked.append(f"«{line[at : at + len(word)]}»" if word else line[at])
+        at += len(word) or 1
+    return ("…" if start else "") + "".join(marked) + ("…" if at < len(line) else "")

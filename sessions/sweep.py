@@ -1,0 +1,146 @@
+"""Sweep: carrying out what is due, costing what is due and not what exists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+from sessions.cache import SessionCache
+from sessions.errors import InvalidValue, VaultError
+from sessions.lanes import Lanes
+from sessions.lifecycle import Lifecycle
+from sessions.live import LiveSession, moment
+from sessions.preferences import Preferences
+from sessions.records import SessionRow
+from sessions.reset_rule import ResetRules
+from sessions.resets import PlannedReset, ResetEvent, Resets
+from sessions.session import Status
+from sessions.store import Store
+
+BATCH = 200
+_AGE = re.compile(r"(\d{1,5})\s*(d|h|days?|hours?)?")
+
+
+class Sweep:
+    """Finds sessions by their times: due for a reset, or older than somebody wants to keep."""
+
+    def __init__(
+        self,
+        store: Store,
+        cache: SessionCache,
+        lifecycle: Lifecycle,
+        resets: Resets,
+        preferences: Preferences,
+        rules: ResetRules,
+        lanes: Lanes,
+        now: Callable[[], int],
+    ) -> None:
+        self._preferences, self._rules, self._followed = preferences, rules, False
+        self._store, self._cache, self._lifecycle = store, cache, lifecycle
+        self._resets, self._lanes, self._now = resets, lanes, now
+
+    async def run(self) -> list[ResetEvent]:
+        """Reset what is due. A session in the middle of a turn waits for the next sweep."""
+        if not self._followed:
+            await self._follow_rules()
+        events: list[ResetEvent] = []
+        for row in await self._store.due(self._now(), BATCH):
+            try:
+                event = await self._reset(row)
+            except VaultError:
+                continue  # it says so itself when somebody uses it
+            if event is not None:
+                events.append(event)
+        return events
+
+    async def _reset(self, row: SessionRow) -> ResetEvent | None:
+        async with self._lifecycle.locks.hold(row.key_idx):
+            live = await self._cache.get(row.id)
+            await self._resets.rule(live)
+            if self._lanes.is_busy(row.id) or not Status(live.row.status).is_current:
+                return None
+            due = self._resets.due(live, self._now())
+            if due is None:
+                await self._lifecycle.reschedule(live)  # the rule has changed since the time was written
+                return None
+            archived = live.snapshot()
+            fresh = await self._lifecycle.expire(live)
+            return ResetEvent(
+                address=live.profile.address,
+                archived=archived,
+                fresh=fresh.snapshot(),
+                reason=due.reason,
+                at=moment(self._now()),
+            )
+
+    async def preview(self, days: int) -> list[PlannedReset]:
+        """List what `run` would do in the next days if nobody wrote any more."""
+        if not 0 < days <= 366:
+            raise InvalidValue(f"days must be from 1 to 366, got {days}")
+        until = self._now() + days * 86_400_000
+        planned = []
+        async for live in self._current():
+            await self._resets.rule(live)
+            due = self._resets.next(live)
+            if due is not None and due.at_ms <= until:
+                at = moment(max(due.at_ms, self._now()))
+                planned.append(
+                    PlannedReset(address=live.profile.address, session=live.snapshot(), at=at, reason=due.reason)
+                )
+        return sorted(planned, key=lambda plan: plan.at)
+
+    async def _follow_rules(self) -> None:
+        """Work out every current session's next reset anew if the operator's rules are not those of last time."""
+        rules = self._rules.describe()
+        if rules != await self._preferences.rules():
+            async for live in self._current():
+                await self._lifecycle.reschedule(live)
+            await self._preferences.set_rules(rules)
+        self._followed = True
+
+    async def older_than(self, age: str | timedelta, *, keep_checkpoints: bool) -> list[SessionRow]:
+        """List the sessions without activity for that long."""
+        before = self._now() - int(parse_age(age).total_seconds() * 1000)
+        found = []
+        async for row in self._rows():
+            if max(row.last_activity_at, row.updated_at) >= before or self._lanes.is_busy(row.id):
+                continue
+            if keep_checkpoints and row.entries and await self._has_checkpoint(row):
+                continue
+            found.append(row)
+        return found
+
+    async def _has_checkpoint(self, row: SessionRow) -> bool:
+        live = await self._cache.get(row.id)
+        return any(not mark.automatic and not mark.hidden for mark in live.journal.marks.values())
+
+    async def _current(self) -> AsyncIterator[LiveSession]:
+        async for row in self._rows():
+            if Status(row.status).is_current:
+                try:
+                    yield await self._cache.get(row.id)
+                except VaultError:
+                    continue
+
+    async def _rows(self) -> AsyncIterator[SessionRow]:
+        last = 0
+        while rows := await self._store.sessions_after(last, BATCH):
+            for row in rows:
+                yield row
+            last = rows[-1].number
+
+
+def parse_age(text: str | timedelta) -> timedelta:
+    """Read an age such as `30d`, `30` (days) or `12h`. Zero is refused: it would mean everything."""
+    if isinstance(text, timedelta):
+        age = text
+    else:
+        match = _AGE.fullmatch(text.strip().lower())
+        if match is None:
+            raise InvalidValue(f"age {text!r} is not understood; write 30d for days or 12h for hours")
+        unit = (match[2] or "d")[0]
+        age = timedelta(hours=int(match[1])) if unit == "h" else timedelta(days=int(match[1]))
+    if age <= timedelta(0):
+        raise InvalidValue("the age must be more than 0, or everything would be erased")
+    return age

@@ -1,0 +1,83 @@
+"""ResetTicker: the alarm clock of the scheduled resets.
+
+APScheduler only rings; what is due is decided by the rows. One interval job in UTC: no cron trigger, whose
+daylight-saving arithmetic skips and doubles days, and no job for each session.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from sessions.manager import SessionManager
+from sessions.resets import ResetEvent
+
+INTERVAL_SECONDS = 30
+JUMP_SECONDS = 3600  # a wall clock that ran ahead of the machine's own by this much is not believed at once
+log = logging.getLogger(__name__)
+
+
+class ResetTicker:
+    """Sweeps every `seconds`, and hands each reset that happened to `on_reset`.
+
+    After the wall clock jumped ahead by more than an hour one minute is left for it to be set right, so
+    that a wrong clock does not reset everybody at once.
+    """
+
+    def __init__(
+        self,
+        manager: SessionManager,
+        on_reset: Callable[[ResetEvent], Awaitable[None]] | None = None,
+        *,
+        seconds: float = INTERVAL_SECONDS,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._manager, self._on_reset = manager, on_reset
+        self._wall, self._monotonic = wall, monotonic
+        self._seen = (wall(), monotonic())
+        self._hold_until = 0.0
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+        self._scheduler.add_job(self.tick, IntervalTrigger(seconds=seconds, timezone=UTC), id="resets")
+
+    def start(self) -> None:
+        """Begin to ring, on the running event loop."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Stop ringing; a sweep in progress ends by itself."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    async def tick(self) -> None:
+        """Sweep once, unless the clock has just jumped. Never raises: the next tick tries again."""
+        if self._jumped():
+            return
+        try:
+            events = await self._manager.sweep()
+        except Exception:
+            log.exception("the sweep for due resets failed")
+            return
+        if self._on_reset is None:
+            return
+        for event in events:
+            try:
+                await self._on_reset(event)
+            except Exception:
+                log.exception("a reset could not be announced")
+
+    def _jumped(self) -> bool:
+        wall, monotonic = self._wall(), self._monotonic()
+        ahead = (wall - self._seen[0]) - (monotonic - self._seen[1])
+        self._seen = (wall, monotonic)
+        if ahead > JUMP_SECONDS:
+            self._hold_until = monotonic + 60
+            log.warning("the clock jumped ahead by %d minutes; scheduled resets wait one minute", ahead // 60)
+        return monotonic < self._hold_until

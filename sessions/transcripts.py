@@ -1,0 +1,185 @@
+"""Transcripts: storing messages, and reading them along the branch of a session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
+
+from sessions.cache import SessionCache
+from sessions.errors import InvalidValue
+from sessions.journal import EntryKind
+from sessions.live import LiveSession, unreadable
+from sessions.message import Message
+from sessions.records import MAX_SEQUENCE, EntryRow, MessageRow, position_of, record_id
+from sessions.store import Store
+
+PAGE = 500
+ResetAt = Callable[[LiveSession, Message], int | None]
+
+
+class Run(NamedTuple):
+    """Stored positions `first` to `last` of one session; the first is message `seq` as one reads."""
+
+    live: LiveSession
+    first: int
+    last: int
+    seq: int
+
+
+class Transcripts:
+    """Appends and reads messages. Keeps the newest `hot` ones of each live session decrypted."""
+
+    def __init__(self, store: Store, cache: SessionCache, reset_at: ResetAt, *, hot: int) -> None:
+        self._store, self._cache, self._reset_at, self._hot = store, cache, reset_at, hot
+
+    # -- writing -------------------------------------------------------------------------------
+
+    async def append(self, live: LiveSession, message: Message, content: bytes, *, after: int | None = None) -> Message:
+        """Store a message behind position `after` (the head, if not given); the caller holds the lock.
+
+        The head follows only if it stands at `after`. Gives the message as it will be read.
+        """
+        row = live.row
+        parent = row.head if after is None else after
+        moves = parent == row.head
+        position = row.stored + 1
+        if position > MAX_SEQUENCE:
+            raise InvalidValue("this conversation has reached its limit of messages; start a new one with /new")
+        branch, entries = self._branch_for(live, parent, position, message.created_ms)
+        sealed = live.seal_message(position, branch, message, content)
+        update = live.advance(
+            message,
+            position,
+            len(entries),
+            moves=moves,
+            reset_at=self._reset_at(live, message) if moves else row.next_reset_at,
+        )
+        try:
+            await self._store.append(update, sealed, entries)
+        except BaseException:
+            self._cache.drop(live)
+            raise
+        live.advanced(update)
+        if entries:
+            live.journal.apply(EntryKind.branch, message.created_ms, {"start": position, "parent": parent})
+        if moves:
+            self._remember(live, message)
+        return message
+
+    def _branch_for(self, live: LiveSession, parent: int, position: int, at: int) -> tuple[int, list[EntryRow]]:
+        """Give the branch of a new message; one that does not continue the newest run begins another."""
+        branches = live.journal.branches
+        newest = branches[-1]
+        goes_on = parent == position - 1 if position > newest.start else parent == newest.parent
+        if goes_on:
+            return newest.number, []
+        said = {"start": position, "parent": parent}
+        return len(branches), [live.seal_entry(live.row.entries + 1, EntryKind.branch, at, said)]
+
+    def _remember(self, live: LiveSession, message: Message) -> None:
+        if not self._hot:
+            live.tail_whole = False
+            return
+        tail = live.tail
+        if tail and tail[-1].seq != message.seq - 1:
+            tail.clear()
+            live.tail_whole = False
+        if not tail and message.seq > 1 and not live.tail_whole:
+            return  # nothing of it is known yet: the first read fetches it
+        tail.append(message)
+        if len(tail) > 2 * self._hot:
+            del tail[: -self._hot]
+            live.tail_whole = False
+
+    # -- reading -------------------------------------------------------------------------------
+
+    async def last(self, live: LiveSession, count: int) -> list[Message]:
+        """Read the newest `count` messages, oldest of them first. Costs the same whatever the length."""
+        total = live.row.message_count
+        count = min(count, total)
+        tail = live.tail
+        if len(tail) >= count and (not tail or tail[-1].seq == total):
+            return tail[len(tail) - count :]
+        head = live.place
+        found = await self.window(live, total - max(count, min(self._hot, total)) + 1, total)
+        if self._hot and live.place == head:
+            live.tail = found[-self._hot :]
+            live.tail_whole = len(live.tail) == total
+        return found[len(found) - count :]
+
+    async def window(self, live: LiveSession, first: int, last: int) -> list[Message]:
+        """Read messages `first` to `last` (counted from 1) of the branch one reads."""
+        found: list[Message] = []
+        for run in reversed(await self.runs(live, live.row.head)):
+            low, high = max(run.seq, first), min(run.seq + run.last - run.first, last)
+            if low <= high:
+                found[:0] = await self._read(run, low, high)
+            if run.seq <= first:
+                break
+        return found
+
+    async def pages(
+        self, live: LiveSession, *, page: int = PAGE, backwards: bool = False
+    ) -> AsyncIterator[list[Message]]:
+        """Read the whole branch page by page, each page oldest first."""
+        runs = await self.runs(live, live.row.head)
+        for run in reversed(runs) if backwards else runs:
+            end = run.seq + run.last - run.first
+            starts = range(run.seq, end + 1, page)
+            for start in reversed(starts) if backwards else starts:
+                yield await self._read(run, start, min(start + page - 1, end))
+
+    async def kept(self, live: LiveSession, limit: int) -> list[Message]:
+        """Read the newest `limit` messages that are kept in every context: system, important, summaries."""
+        found: list[Message] = []
+        for run in reversed(await self.runs(live, live.row.head)):
+            first, last = record_id(run.live.row.number, run.first), record_id(run.live.row.number, run.last)
+            rows = await self._store.messages(first, last, limit - len(found), newest=True, kept=True)
+            found[:0] = [run.live.open_message(row, run.seq + position_of(row[0]) - run.first) for row in rows]
+            if len(found) >= limit:
+                break
+        return found
+
+    async def read_stored(self, live: LiveSession, first: int, last: int) -> list[Message]:
+        """Read what is stored at positions `first` to `last`, on whatever branch; `seq` is the position."""
+        return await self._read(Run(live, first, last, first), first, last)
+
+    async def runs(self, live: LiveSession, head: int) -> list[Run]:
+        """Resolve what one reads from the beginning to `head`, across the sessions it was forked from."""
+        runs: list[Run] = []
+        seq = 1
+        for span in live.journal.spans(head):
+            if span.foreign is not None:
+                source = await self._cache.get_number(span.foreign.number)
+                inner = await self.runs(source, span.foreign.position)
+                runs += [run._replace(seq=run.seq + seq - 1) for run in inner]
+                seq = 1 + sum(run.last - run.first + 1 for run in runs)
+            else:
+                runs.append(Run(live, span.first, span.last, seq))
+                seq += span.last - span.first + 1
+        return runs
+
+    async def length(self, live: LiveSession, head: int) -> int:
+        """Count the messages from the beginning to `head`."""
+        return sum(run.last - run.first + 1 for run in await self.runs(live, head))
+
+    async def locate(self, live: LiveSession, count: int) -> tuple[LiveSession, int] | None:
+        """Give where the `count`-th message of the branch is stored; None for count 0."""
+        for run in await self.runs(live, live.row.head):
+            if run.seq <= count <= run.seq + run.last - run.first:
+                return run.live, run.first + count - run.seq
+        return None
+
+    async def _read(self, run: Run, low: int, high: int) -> list[Message]:
+        """Read messages `low` to `high` of a run; a missing row leaves a placeholder, never a shorter list."""
+        offset = run.first - run.seq
+        first = record_id(run.live.row.number, low + offset)
+        count = high - low + 1
+        rows = await self._store.messages(first, first + count - 1, count, newest=False)
+        open_message = run.live.open_message
+        if len(rows) == count:
+            return [open_message(row, seq) for seq, row in enumerate(rows, low)]
+        there: dict[int, MessageRow] = {row[0]: row for row in rows}
+        return [
+            open_message(there[first + i], low + i) if first + i in there else unreadable(low + i) for i in range(count)
+        ]

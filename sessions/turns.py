@@ -1,0 +1,103 @@
+"""Turns: a question stored before the model is asked, and its reply stored where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sessions.cache import SessionCache
+from sessions.lifecycle import Lifecycle
+from sessions.live import LiveSession, check_usage, moment
+from sessions.message import JsonValue, Message, Usage, clean_text
+from sessions.session import Status
+from sessions.timeline import Timeline
+from sessions.transcripts import Transcripts
+from sessions.turn import Turn, TurnOutcome
+
+
+class Turns:
+    """Begins and finishes turns. A reply never lands behind anything but its own question."""
+
+    def __init__(
+        self,
+        cache: SessionCache,
+        transcripts: Transcripts,
+        timeline: Timeline,
+        lifecycle: Lifecycle,
+        now: Callable[[], int],
+    ) -> None:
+        self._cache, self._transcripts, self._timeline = cache, transcripts, timeline
+        self._lifecycle, self._now = lifecycle, now
+
+    async def begin(self, session_id: str, question: Message, content: bytes) -> Turn:
+        """Store the question; it is durable when this returns."""
+        async with self._cache.locked(session_id) as live:
+            at = max(question.created_ms, live.row.updated_at)
+            placed = question._replace(seq=live.row.message_count + 1, created_ms=at)
+            stored = await self._transcripts.append(live, placed, content)
+            return Turn(session_id=session_id, message=stored, anchor=live.row.head, began_at=moment(at))
+
+    async def retry(self, session_id: str) -> Turn:
+        """Go back to the last question. Raises `NothingToUndo` if there is none."""
+        question, anchor = await self._timeline.rewind_to_question(session_id)
+        return Turn(session_id=session_id, message=question, anchor=anchor, began_at=self._moment())
+
+    async def finish(
+        self,
+        turn: Turn,
+        *,
+        content: str,
+        usage: Usage | None,
+        partial: bool,
+        failed: bool,
+        metadata: Mapping[str, JsonValue] | None,
+    ) -> TurnOutcome:
+        """Store the reply and the session's state; a reply to a question that was left is stored behind it."""
+        data = clean_text(content)
+        if usage is not None:
+            check_usage(usage)
+        stored = None
+        async with self._cache.locked(turn.session_id) as live:
+            current = await self._follows(live, turn)
+            if data or not failed:
+                stored = await self._store(live, turn, data, usage, partial or failed, metadata, current=current)
+            current = current and Status(live.row.status).is_current
+            wanted = Status.ERROR if failed else Status.ACTIVE
+            changes = current and live.row.status != wanted.value
+        if changes:
+            await self._lifecycle.set_status(turn.session_id, wanted)
+        return TurnOutcome(message=stored, current=current)
+
+    async def _store(
+        self,
+        live: LiveSession,
+        turn: Turn,
+        data: bytes,
+        usage: Usage | None,
+        partial: bool,
+        metadata: Mapping[str, JsonValue] | None,
+        *,
+        current: bool,
+    ) -> Message:
+        reply = Message(
+            live.row.message_count + 1 if current else turn.message.seq + 1,
+            "assistant",
+            data.decode(),
+            max(self._now(), live.row.updated_at),
+            usage,
+            "partial" if partial else "text",
+            metadata=metadata,
+        )
+        return await self._transcripts.append(live, reply, data, after=None if current else turn.anchor)
+
+    async def _follows(self, live: LiveSession, turn: Turn) -> bool:
+        """Tell whether the head still stands at the question, or at a summary that was made for it."""
+        if live.row.head == turn.anchor:
+            return True
+        if await self._transcripts.locate(live, turn.message.seq) != (live, turn.anchor):
+            return False
+        newer = await self._transcripts.window(live, turn.message.seq + 1, live.row.message_count)
+        return all(message.kind == "summary" for message in newer)
+
+    def _moment(self) -> datetime:
+        return moment(self._now())
