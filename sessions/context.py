@@ -116,7 +116,7 @@ class ContextBuilder:
         """Give the summary, then system messages, then the turns of important ones, each newest first."""
         groups = [] if summary is None else [[summary]]
         groups += [[m] for m in reversed(kept) if m.role == "system" and m.kind != "summary"]
-        important = [m for m in reversed(kept) if m.important]
+        important = [m for m in reversed(kept) if m.role != "system"]
         return groups + [await self._turn_of(live, m.seq) for m in important]
 
     async def _edges(self, live: LiveSession, after: int) -> list[list[Message]]:

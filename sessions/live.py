@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from sessions.cipher import RecordCipher, Unopened
 from sessions.errors import InvalidValue, Tampered
 from sessions.journal import EntryKind, Journal, Place
-from sessions.message import KIND_NAMES, KIND_NUMBERS, ROLE_NAMES, ROLE_NUMBERS, JsonValue, Message, Usage
+from sessions.message import KIND_NUMBERS, ROLE_NUMBERS, JsonValue, Message, Usage
 from sessions.message_codec import decode, encode
 from sessions.profile import Profile
 from sessions.records import (
     EntryRow,
     HeadUpdate,
+    MessageFields,
     MessageRow,
     SessionRow,
     position_of,
@@ -115,22 +116,21 @@ class LiveSession:
         """Seal one message for its place in storage."""
         record = record_id(self.row.number, position)
         role, kind = ROLE_NUMBERS[message.role], KIND_NUMBERS[message.kind]
-        keep = int(message.important or kind == 3 or role == 3)  # summaries and system messages
-        fields = (record, branch, role, kind, keep, message.created_ms)
+        fields = (record, branch, role, kind, int(message.important), message.created_ms)
         body = self.cipher.seal(self._message_aad + _MESSAGE_AAD.pack(*fields), encode(message, content))
         return MessageRow(*fields, body)
 
-    def open_message(self, row: tuple[int, int, int, int, int, int, bytes], seq: int) -> Message:
-        """Open one stored message; a placeholder stands for one that does not open."""
-        record, branch, role, kind, keep, at, body = row
-        try:
-            data = self.cipher.open(self._message_aad + _MESSAGE_AAD.pack(record, branch, role, kind, keep, at), body)
-            if not data[0]:
-                important = keep == 1 and kind != 3 and role != 3
-                return Message(seq, ROLE_NAMES[role], data[1:].decode(), at, None, KIND_NAMES[kind], important)
-            return decode(data, seq, ROLE_NAMES[role], at, kind, keep)
-        except (Unopened, struct.error, ValueError, KeyError, IndexError, TypeError):
-            return unreadable(seq)
+    def open_messages(self, rows: Iterable[MessageFields], first: int) -> list[Message]:
+        """Open stored messages, numbered from `first`; a placeholder stands for each that does not open."""
+        prefix, pack, open_record = self._message_aad, _MESSAGE_AAD.pack, self.cipher.open
+        messages = []
+        for seq, (record, branch, role, kind, keep, at, body) in enumerate(rows, first):
+            try:
+                data = open_record(prefix + pack(record, branch, role, kind, keep, at), body)
+                messages.append(decode(data, seq, role, kind, keep, at))
+            except (Unopened, struct.error, ValueError, KeyError, IndexError, TypeError):
+                messages.append(unreadable(seq))
+        return messages
 
     # -- sealing the rest ----------------------------------------------------------------------
 

@@ -267,6 +267,7 @@ class SessionManager:
             metadata = clean_metadata(metadata)
         if kind not in KIND_NUMBERS or kind == "unreadable":
             raise InvalidValue(f"kind {kind!r} is not one of text, partial, summary")
+        important = important or name == "system" or kind == "summary"
         async with self._parts.cache.locked(session_id) as live:
             if live.rule is None:
                 await self._parts.resets.rule(live)

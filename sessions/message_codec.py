@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import struct
 
-from sessions.message import KIND_NAMES, JsonValue, Kind, Message, RoleName, Usage
+from sessions.message import KIND_NAMES, ROLE_NAMES, JsonValue, Message, Usage
 
 _USAGE = struct.Struct(">III")
 _LENGTH = struct.Struct(">I")
 _HAS_USAGE, _HAS_EXTRAS = 1, 2
+_new = tuple.__new__
 
 
 def encode(message: Message, content: bytes) -> bytes:
@@ -31,21 +32,26 @@ def encode(message: Message, content: bytes) -> bytes:
     return bytes((flags,)) + b"".join(parts) + content
 
 
-def decode(data: bytes, seq: int, role: RoleName, at: int, kind: int, keep: int) -> Message:
-    """Read what `encode` made. Anything else is a ValueError, a struct.error or an IndexError."""
+def decode(data: bytes, seq: int, role: int, kind: int, keep: int, at: int) -> Message:
+    """Read what `encode` made, with the columns beside it.
+
+    Anything else is a ValueError, a KeyError, a TypeError, a struct.error or an IndexError.
+    """
     flags, start = data[0], 1
-    usage, author, metadata = None, None, None
-    if flags & ~(_HAS_USAGE | _HAS_EXTRAS):
-        raise ValueError("unknown flags")
-    if flags & _HAS_USAGE:
-        usage, start = Usage(*_USAGE.unpack_from(data, start)), start + _USAGE.size
-    if flags & _HAS_EXTRAS:
-        (length,) = _LENGTH.unpack_from(data, start)
-        start += _LENGTH.size
-        author, metadata = _extras(json.loads(data[start : start + length]))
-        start += length
-    important = keep == 1 and kind != Kind.summary and role != "system"
-    return Message(seq, role, data[start:].decode(), at, usage, KIND_NAMES[kind], important, author, metadata)
+    usage = author = metadata = None
+    if flags:
+        if flags & ~(_HAS_USAGE | _HAS_EXTRAS):
+            raise ValueError("unknown flags")
+        if flags & _HAS_USAGE:
+            usage, start = _new(Usage, _USAGE.unpack_from(data, 1)), _USAGE.size + 1
+        if flags & _HAS_EXTRAS:
+            (length,) = _LENGTH.unpack_from(data, start)
+            start += _LENGTH.size
+            author, metadata = _extras(json.loads(data[start : start + length]))
+            start += length
+    text = str(data[start:], "utf-8")
+    # Straight to tuple.__new__: half the time of the named tuple's own constructor, 10,000 times in one read.
+    return _new(Message, (seq, ROLE_NAMES[role], text, at, usage, KIND_NAMES[kind], keep == 1, author, metadata))
 
 
 def _extras(said: object) -> tuple[str | None, dict[str, JsonValue] | None]:

@@ -86,6 +86,9 @@ class HeadUpdate(NamedTuple):
     expected: int
 
 
+MessageFields = tuple[int, int, int, int, int, int, bytes]
+
+
 class MessageRow(NamedTuple):
     """One sealed message. `id` is the session's number and the message's position in storage."""
 

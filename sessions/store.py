@@ -16,6 +16,7 @@ from sessions.records import (
     EntryRow,
     Foundation,
     HeadUpdate,
+    MessageFields,
     MessageRow,
     PreferenceRow,
     SessionRow,
@@ -110,7 +111,7 @@ class Store(Protocol):
 
     async def messages(
         self, first: int, last: int, limit: int, *, newest: bool, kept: bool = False
-    ) -> list[MessageRow]:
+    ) -> list[MessageFields]:
         """Read up to `limit` records with ids from `first` to `last`, in order of id.
 
         `newest` takes them from the end of the range, else from its beginning; `kept` takes only those

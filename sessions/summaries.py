@@ -116,6 +116,7 @@ class Summaries:
                 content.decode(),
                 max(self._now(), row.updated_at),
                 kind="summary",
+                important=True,
                 metadata={"covers": reach},
             )
             return await self._transcripts.append(locked, message, content)

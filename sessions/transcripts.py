@@ -10,7 +10,7 @@ from sessions.errors import InvalidValue
 from sessions.journal import EntryKind
 from sessions.live import LiveSession, unreadable
 from sessions.message import Message
-from sessions.records import MAX_SEQUENCE, EntryRow, MessageRow, position_of, record_id
+from sessions.records import MAX_SEQUENCE, EntryRow, position_of, record_id
 from sessions.store import Store
 
 PAGE = 500
@@ -135,7 +135,8 @@ class Transcripts:
         for run in reversed(await self.runs(live, live.row.head)):
             first, last = record_id(run.live.row.number, run.first), record_id(run.live.row.number, run.last)
             rows = await self._store.messages(first, last, limit - len(found), newest=True, kept=True)
-            found[:0] = [run.live.open_message(row, run.seq + position_of(row[0]) - run.first) for row in rows]
+            for row in reversed(rows):
+                found[:0] = run.live.open_messages([row], run.seq + position_of(row[0]) - run.first)
             if len(found) >= limit:
                 break
         return found
@@ -176,10 +177,11 @@ class Transcripts:
         first = record_id(run.live.row.number, low + offset)
         count = high - low + 1
         rows = await self._store.messages(first, first + count - 1, count, newest=False)
-        open_message = run.live.open_message
         if len(rows) == count:
-            return [open_message(row, seq) for seq, row in enumerate(rows, low)]
-        there: dict[int, MessageRow] = {row[0]: row for row in rows}
-        return [
-            open_message(there[first + i], low + i) if first + i in there else unreadable(low + i) for i in range(count)
-        ]
+            return run.live.open_messages(rows, low)
+        there = {row[0]: row for row in rows}
+        found: list[Message] = []
+        for record in range(first, first + count):
+            seq = low + record - first
+            found += run.live.open_messages([there[record]], seq) if record in there else [unreadable(seq)]
+        return found

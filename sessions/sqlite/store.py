@@ -17,6 +17,7 @@ from sessions.records import (
     Foundation,
     HeadUpdate,
     KeyringRow,
+    MessageFields,
     MessageRow,
     PreferenceRow,
     SessionRow,
@@ -236,13 +237,13 @@ class SqliteStore:
 
     async def messages(
         self, first: int, last: int, limit: int, *, newest: bool, kept: bool = False
-    ) -> list[MessageRow]:
+    ) -> list[MessageFields]:
         """Read records of a range of ids."""
         sql = _MESSAGE + ("AND keep = 1 " if kept else "") + f"ORDER BY id {'DESC' if newest else 'ASC'} LIMIT ?"
         rows = await self._reader.fetch(sql, (first, last, limit))
         if newest:
             rows.reverse()
-        return rows  # type: ignore[return-value]  # plain tuples of the same shape: 50 of them a turn
+        return rows
 
     async def strays(self, number: int, stored: int) -> int:
         """Count messages of a session at positions beyond `stored`."""
