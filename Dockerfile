@@ -12,7 +12,7 @@ RUN pip wheel --quiet --no-index --find-links /wheels --no-deps --wheel-dir /whe
 
 FROM python:3.11-slim
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
-    pip install --quiet --no-cache-dir --no-index --find-links /wheels "palaver[openai,anthropic]" \
+    pip install --quiet --no-cache-dir --no-index --find-links /wheels "palaver[bot,openai,anthropic]" \
     && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin palaver \
     && install --directory --owner palaver --mode 0700 /data
 USER palaver
