@@ -11,7 +11,7 @@ from sessions.draft import Draft
 from sessions.errors import NotFound
 from sessions.live import LiveSession
 from sessions.records import SessionRow
-from sessions.session import Status
+from sessions.session import Status, looks_like_id
 from sessions.store import Recount, Store
 from sessions.vault import Vault
 
@@ -116,7 +116,8 @@ class SessionCache:
         return await asyncio.shield(loading)
 
     async def _load(self, session_id: str, row: SessionRow | None) -> LiveSession:
-        row = row or await self._store.session(session_id)
+        if row is None and looks_like_id(session_id):
+            row = await self._store.session(session_id)
         if row is None:
             raise NotFound("session", session_id)
         live = LiveSession.load(row, self._vault)

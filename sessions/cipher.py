@@ -72,7 +72,22 @@ def _expand(key: bytes, label: bytes) -> bytes:
     return HKDFExpand(SHA256(), KEY_SIZE, label).derive(key)
 
 
-class RecordCipher:
+class Secret:
+    """Base of whatever holds a key."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied: keys stay where they are."""
+        raise TypeError("keys are not serialised")
+
+
+def hedged_nonce(key: bytes, random: bytes, aad: bytes, content: bytes) -> bytes:
+    """Work out a nonce that differs for different records even if `random` is the same."""
+    return hmac.digest(key, random + len(aad).to_bytes(4, "big") + aad + content, "sha256")[:NONCE_SIZE]
+
+
+class RecordCipher(Secret):
     """Seals and opens the records of one data key.
 
     The associated data of a record must be unique within the key (it names the place of the record).
@@ -95,7 +110,7 @@ class RecordCipher:
 
     def seal(self, aad: bytes, content: bytes) -> bytes:
         """Encrypt `content` so that it opens only with the same associated data."""
-        nonce = hmac.digest(self._nonce_key, self._entropy.draw(32) + aad + content, "sha256")[:NONCE_SIZE]
+        nonce = hedged_nonce(self._nonce_key, self._entropy.draw(32), aad, content)
         return HEADER + nonce + self._aead.encrypt(nonce, content, aad)
 
     def open(self, aad: bytes, record: bytes) -> bytes:
@@ -114,7 +129,3 @@ class RecordCipher:
     def verify(self, data: bytes, mac: bytes) -> bool:
         """Compare in constant time."""
         return hmac.compare_digest(self.mac(data), mac)
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled: keys stay in this process."""
-        raise TypeError("keys are not serialised")

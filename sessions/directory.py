@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from sessions.address import Address
 from sessions.cache import SessionCache
@@ -89,9 +90,9 @@ class Directory:
                 title="[unreadable]",
                 tags=(),
                 model=None,
-                created_at=moment(row.created_at),
-                last_activity_at=moment(row.last_activity_at),
-                updated_at=moment(row.updated_at),
+                created_at=_maybe_moment(row.created_at),
+                last_activity_at=_maybe_moment(row.last_activity_at),
+                updated_at=_maybe_moment(row.updated_at),
                 message_count=row.message_count,
                 usage=Usage(),
             )
@@ -116,3 +117,11 @@ class Directory:
         if len(exact) > 1:
             raise Ambiguous("session", wanted, [s.id for s in exact])
         return exact[0]
+
+
+def _maybe_moment(milliseconds: int) -> datetime:
+    """Give the time that a damaged row says, or 1970 if it says none."""
+    try:
+        return moment(milliseconds)
+    except (ValueError, OverflowError, OSError):
+        return moment(0)

@@ -39,6 +39,8 @@ class Draft:
         if self._new or self.profile is not self.live.profile:
             self.row.profile_version += 1
             self.row.profile = self.live.seal_profile(self.row, self.profile)
+        if not (self._new or self.messages or self._entries):
+            self.note(EntryKind.settings)  # without a record of its own the row before this one would fit as well
         expected = None if self._new else self.row.version
         self.row.version += 1
         self.row.updated_at = self.now_ms

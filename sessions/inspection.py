@@ -30,6 +30,8 @@ class Inspection:
     async def run(self) -> list[str]:
         """Inspect the whole store."""
         problems = await self._counts()
+        if orphans := await self._store.orphans():
+            problems.append(f"{orphans} records belong to no session, or to one marked as erased")
         try:
             await self._preferences.verify()
         except Tampered as error:
@@ -62,9 +64,9 @@ class Inspection:
                 page = await self._transcripts.read_stored(live, first, last)
                 unreadable += sum(message.kind == "unreadable" for message in page)
             length = await self._transcripts.length(live, live.row.head)
-            readers = [place.number for place in live.journal.foreign if place.number]
-            cut_off = [n for n in readers if live.row.number not in await self._store.readers_of(n)]
-            extra = await self._store.strays(row.number, live.row.stored)
+            read = {place.number for place in live.journal.foreign if place.number}
+            linked = set(await self._store.sources_of(row.number))
+            extra = await self._store.strays(row.number, live.row.stored, live.row.entries)
         except SessionError as error:
             return [f"session {row.id}: {error}"]
         problems = []
@@ -72,8 +74,8 @@ class Inspection:
             problems.append(f"session {row.id}: {unreadable} of {live.row.stored} messages do not open or are missing")
         if length != live.row.message_count:
             problems.append(f"session {row.id}: {length} messages are there to read, {live.row.message_count} expected")
-        if cut_off:
-            problems.append(f"session {row.id}: its link to the session it was forked from is missing")
+        if linked != read:
+            problems.append(f"session {row.id}: its link to the session it was forked from was changed")
         if extra:
-            problems.append(f"session {row.id}: {extra} messages that nobody stored")
+            problems.append(f"session {row.id}: {extra} records that nobody stored")
         return problems

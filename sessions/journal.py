@@ -33,6 +33,7 @@ class EntryKind(IntEnum):
     hidden = 4  # a checkpoint was deleted, or came back
     move = 5
     taken_back = 6  # a move was undone, or redone
+    settings = 7  # only the session's row was changed
 
 
 class Branch(NamedTuple):
@@ -196,6 +197,9 @@ class Journal:
             if move.token == token:
                 move.undone = undone
 
+    def _settings(self, at: int, said: _Fields) -> None:
+        """Nothing to keep: the entry is there to be counted."""
+
 
 class _Fields:
     """Typed access to what an entry says; a wrong type is a ValueError."""
@@ -232,4 +236,5 @@ _APPLY = {
     EntryKind.hidden: Journal._hidden,
     EntryKind.move: Journal._move,
     EntryKind.taken_back: Journal._taken_back,
+    EntryKind.settings: Journal._settings,
 }

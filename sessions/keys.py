@@ -18,7 +18,7 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from sessions.cipher import KEY_SIZE
+from sessions.cipher import KEY_SIZE, Secret
 from sessions.errors import KeyRefused
 
 # OWASP's floor for Argon2id is 19 MiB; this runs once per start, so it may cost 0.7 s.
@@ -43,7 +43,7 @@ class KeyProvider(Protocol):
         """Give the key of an existing store. Raises `KeyRefused` if it can not be had."""
 
 
-class RawKey:
+class RawKey(Secret):
     """A key handed over as 32 bytes."""
 
     name = "raw"
@@ -131,7 +131,7 @@ class KeyFile:
         self.created = True
 
 
-class Passphrase:
+class Passphrase(Secret):
     """A phrase stretched with Argon2id (RFC 9106); salt and cost are kept with the store."""
 
     name = "passphrase"
@@ -163,7 +163,7 @@ class Passphrase:
             salt = bytes.fromhex(stored["salt"])
             memory, passes, lanes = (int(stored[name]) for name in ("m", "t", "p"))
             known = stored["kdf"] == "argon2id" and len(salt) == 16
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             known = False
         if not known:
             raise KeyRefused("this store was not made with a passphrase; use the key it was made with")
@@ -194,7 +194,11 @@ class KeyService:
 
     def find(self, parameters: str) -> bytes:
         """Let the service unwrap what it wrapped."""
-        key = self._unwrap(base64.b64decode(parameters))
+        try:
+            wrapped = base64.b64decode(parameters, validate=True)
+        except ValueError:
+            raise KeyRefused("this store was not made with a key service; use the key it was made with") from None
+        key = self._unwrap(wrapped)
         if len(key) != KEY_SIZE:
             raise KeyRefused("the key service gave back something that is not a key")
         return key

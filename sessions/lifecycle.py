@@ -83,11 +83,12 @@ class Lifecycle:
 
     async def begin_anew(self, address: Address, *, title: str | None = None) -> LiveSession:
         """Archive the current session and start one with default settings."""
-        async with self.locks.hold(await self._directory.key_idx(address)):
+        key_idx = await self._directory.key_idx(address)
+        async with self.locks.hold(key_idx):
             try:
-                old = await self._directory.current(address)
+                old = await self._cache.current(key_idx)
             except (Tampered, SessionLocked):
-                await self._set_aside(await self._directory.key_idx(address))
+                await self._set_aside(key_idx)
                 old = None
             profile = await self._profile(address, title)
             if old is None:

@@ -30,8 +30,8 @@ from sessions.vault import Vault
 _FORMAT = b"palaver\x01"  # part of all associated data; a new record format gets a new one
 _MESSAGE_AAD = struct.Struct(">QIBBBQ")  # id, branch, role, kind, keep, time
 _ENTRY_AAD = struct.Struct(">QBQ")  # id, kind, time
-_PROFILE_AAD = struct.Struct(">QQ")  # session number, profile version
-_HEAD = struct.Struct(">15q")
+_PROFILE_AAD = struct.Struct(">qq")  # session number, profile version
+_HEAD = struct.Struct(">16q")
 _MAX_TOKENS = 0xFFFFFFFF
 
 
@@ -66,7 +66,8 @@ class LiveSession:
         self._message_aad = _FORMAT + b"msg" + identity
         self._entry_aad = _FORMAT + b"log" + identity
         self._profile_aad = _FORMAT + b"ses" + identity
-        self._fixed = _FORMAT + b"head" + identity + row.key_idx + row.owner_idx + row.commitment
+        hashes = (row.key_idx, row.owner_idx, row.commitment)
+        self._fixed = _FORMAT + b"head" + identity + b"".join(len(one).to_bytes(4, "big") + one for one in hashes)
         self.journal = Journal()
         self.lock = asyncio.Lock()
         self.dropped = False
@@ -174,11 +175,10 @@ class LiveSession:
     # -- the head ------------------------------------------------------------------------------
 
     def _head_data(self, row: SessionRow) -> bytes:
-        reset = -1 if row.next_reset_at is None else row.next_reset_at
         numbers = _HEAD.pack(
-            row.number, row.created_at, row.last_activity_at, row.updated_at, reset, row.head, row.stored, row.entries,
-            row.message_count, row.input_tokens, row.output_tokens, row.cached_tokens, row.version, row.profile_version,
-            len(row.status),
+            row.number, row.created_at, row.last_activity_at, row.updated_at, row.next_reset_at is None,
+            row.next_reset_at or 0, row.head, row.stored, row.entries, row.message_count, row.input_tokens,
+            row.output_tokens, row.cached_tokens, row.version, row.profile_version, len(row.status),
         )  # fmt: skip
         return self._fixed + numbers + row.status.encode()
 
@@ -207,7 +207,7 @@ class LiveSession:
             row.version + 1,
         )
         head = _HEAD.pack(
-            row.number, row.created_at, activity, message.created_ms, -1 if reset_at is None else reset_at,
+            row.number, row.created_at, activity, message.created_ms, reset_at is None, reset_at or 0,
             *numbers[3:], row.profile_version, len(row.status),
         )  # fmt: skip
         mac = self.cipher.mac(self._fixed + head + row.status.encode())

@@ -501,6 +501,8 @@ class SessionManager:
 def _providers(key: bytes | KeyProvider | Sequence[KeyProvider]) -> list[KeyProvider]:
     if isinstance(key, bytes):
         return [RawKey(key)]
+    if isinstance(key, str):
+        raise KeyRefused("a key is 32 bytes and not text; Passphrase makes one of a phrase, RawKey.from_base64 of base64")
     providers: list[KeyProvider] = [*key] if isinstance(key, Sequence) else [key]
     if not providers:
         raise InvalidValue("at least one key is needed")

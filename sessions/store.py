@@ -36,7 +36,7 @@ class Store(Protocol):
         """
 
     async def ready(self) -> None:
-        """Begin to write: bring an older schema up to date. Called once the key is known to fit."""
+        """Begin to write, once the key is known to fit: bring an older schema up to date, go on erasing."""
 
     async def found(self, foundation: Foundation, census: Census) -> None:
         """Make the tables and keep the foundation, in one unit of work."""
@@ -71,7 +71,8 @@ class Store(Protocol):
     async def sweep_erased(self) -> int:
         """Remove the remaining rows of erased sessions and every trace of them in log files.
 
-        Gives the number of messages removed. Picks up where a crash stopped it.
+        Gives the number of messages removed. Picks up where a crash stopped it; never touches a session
+        that is still there.
         """
 
     async def next_number(self) -> int:
@@ -118,11 +119,17 @@ class Store(Protocol):
         marked to be kept. Costs what it gives, not what is stored.
         """
 
-    async def strays(self, number: int, stored: int) -> int:
-        """Count messages of a session at positions beyond `stored`."""
+    async def strays(self, number: int, stored: int, entries: int) -> int:
+        """Count the messages and journal entries of a session at positions that it does not have."""
+
+    async def orphans(self) -> int:
+        """Count the records that belong to no session, and the sessions that are marked as erased."""
 
     async def readers_of(self, number: int) -> list[int]:
         """List the sessions that read messages of this one."""
+
+    async def sources_of(self, number: int) -> list[int]:
+        """List the sessions whose messages this one reads."""
 
     async def preference(self, idx: bytes) -> PreferenceRow | None:
         """Find a preference."""

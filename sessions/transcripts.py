@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from sessions.cache import SessionCache
-from sessions.errors import InvalidValue
+from sessions.errors import InvalidValue, NotFound, Tampered
 from sessions.journal import EntryKind
 from sessions.live import LiveSession, unreadable
 from sessions.message import Message
@@ -151,7 +151,7 @@ class Transcripts:
         seq = 1
         for span in live.journal.spans(head):
             if span.foreign is not None:
-                source = await self._cache.get_number(span.foreign.number)
+                source = await self._source(span.foreign.number)
                 inner = await self.runs(source, span.foreign.position)
                 runs += [run._replace(seq=run.seq + seq - 1) for run in inner]
                 seq = 1 + sum(run.last - run.first + 1 for run in runs)
@@ -159,6 +159,13 @@ class Transcripts:
                 runs.append(Run(live, span.first, span.last, seq))
                 seq += span.last - span.first + 1
         return runs
+
+    async def _source(self, number: int) -> LiveSession:
+        """Open a session that a fork reads; erasing it would have handed its messages over."""
+        try:
+            return await self._cache.get_number(number)
+        except NotFound:
+            raise Tampered("the conversation that this one was forked from") from None
 
     async def length(self, live: LiveSession, head: int) -> int:
         """Count the messages from the beginning to `head`."""

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sessions.cipher import KEY_SIZE, NONCE_SIZE, Entropy, RecordCipher, derive
+from sessions.cipher import KEY_SIZE, Entropy, RecordCipher, Secret, derive, hedged_nonce
 from sessions.errors import KeyRefused, SessionLocked, Tampered, WrongKey
 from sessions.keys import KeyProvider
 from sessions.records import Foundation, KeyringRow
@@ -31,23 +32,24 @@ INDEX_SIZE = 16  # 128 bits: two of 10^9 ids collide with a chance of 10^-21
 _PURPOSES = ("index", "preferences", "census")
 
 
-class _MasterKey:
+class _MasterKey(Secret):
     """One master key of this installation, reduced to what it derives."""
 
-    __slots__ = ("_check", "_kek", "kid")
+    __slots__ = ("_check", "_kek", "_nonce_key", "kid")
 
     def __init__(self, master: bytes, salt: bytes) -> None:
         self.kid = derive(master, salt, "palaver/v1/kid", 8)
         self._kek = AESGCM(derive(master, salt, "palaver/v1/kek"))
+        self._nonce_key = derive(master, salt, "palaver/v1/kek-nonce")
         self._check = derive(master, salt, "palaver/v1/check")
 
     def check_value(self, row: KeyringRow, install_id: bytes, created_at: int) -> bytes:
         fields = length_prefixed(row.provider, row.parameters, row.state)
-        times = row.created_at.to_bytes(8, "big") + created_at.to_bytes(8, "big")
+        times = struct.pack(">qq", row.created_at, created_at)
         return hmac.digest(self._check, install_id + self.kid + times + fields, "sha256")
 
-    def wrap(self, key: bytes, aad: bytes) -> bytes:
-        nonce = secrets.token_bytes(NONCE_SIZE)
+    def wrap(self, key: bytes, aad: bytes, random: bytes) -> bytes:
+        nonce = hedged_nonce(self._nonce_key, random, aad, key)
         return WRAP_HEADER + self.kid + nonce + self._kek.encrypt(nonce, key, aad)
 
     def unwrap(self, wrapped: bytes, aad: bytes) -> bytes:
@@ -57,7 +59,7 @@ class _MasterKey:
             raise Tampered("a key") from None
 
 
-class Vault:
+class Vault(Secret):
     """Opens and makes data keys. Holds derived keys only, and shows none."""
 
     def __init__(self, foundation: Foundation, masters: Sequence[_MasterKey], entropy: Entropy) -> None:
@@ -86,7 +88,8 @@ class Vault:
         )
         row = replace(row, check_value=master.check_value(row, install_id, now_ms))
         wrapped = {
-            purpose: master.wrap(secrets.token_bytes(KEY_SIZE), _wrap_aad(install_id, purpose)) for purpose in _PURPOSES
+            purpose: master.wrap(secrets.token_bytes(KEY_SIZE), _wrap_aad(install_id, purpose), entropy.draw(32))
+            for purpose in _PURPOSES
         }
         foundation = Foundation(install_id=install_id, salt=salt, created_at=now_ms, keyring=(row,), secrets=wrapped)
         return cls(foundation, [master], entropy), foundation
@@ -129,7 +132,7 @@ class Vault:
     def new_session_key(self, session_id: str) -> tuple[bytes, RecordCipher]:
         """Draw a data key: give it wrapped, and ready for use."""
         key = secrets.token_bytes(KEY_SIZE)
-        wrapped = self._primary.wrap(key, _wrap_aad(self.install_id, "session", session_id))
+        wrapped = self._primary.wrap(key, _wrap_aad(self.install_id, "session", session_id), self._entropy.draw(32))
         return wrapped, RecordCipher(key, self._entropy)
 
     def session_cipher(self, session_id: str, wrapped: bytes, commitment: bytes) -> RecordCipher:

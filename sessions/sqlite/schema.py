@@ -27,6 +27,8 @@ def found_version(connection: sqlite3.Connection, path: str) -> int:
         raise
     if (version or tables) and owner != APPLICATION_ID:
         raise StoreError(f"{path} is some other program's database; nothing was changed")
+    if tables and version < 1:
+        raise StoreError(f"{path} is damaged: it has tables and no schema version; nothing was changed")
     if version > LATEST:
         raise StoreTooNew(path, version, LATEST)
     return version
@@ -34,6 +36,7 @@ def found_version(connection: sqlite3.Connection, path: str) -> int:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply the migrations the file has not seen, each with its version in one transaction."""
+    connection.execute("PRAGMA journal_mode = WAL")  # written into the file, so not before its key is known
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     for number, script in _migrations():
         if number <= version:

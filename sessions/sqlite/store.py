@@ -42,6 +42,15 @@ _HEAD_COLUMNS = ", ".join(f"{name} = ?" for name in HeadUpdate._fields[:-2])
 _UPDATE_HEAD = f"UPDATE session SET {_HEAD_COLUMNS} WHERE number = ? AND version = ?"
 _MUTABLE = tuple(name for name in _COLUMNS if name not in ("number", "id"))
 _UPDATE_SESSION = f"UPDATE session SET {', '.join(f'{name} = ?' for name in _MUTABLE)} WHERE number = ? AND version = ?"
+# Positions are the lower 24 bits of an id, the session's number is above them.
+_STRAYS = "SELECT count(*) FROM {} WHERE id BETWEEN ? AND ? AND id & 0xFFFFFF NOT BETWEEN 1 AND ?"
+_OWNED = "(SELECT number FROM session UNION SELECT number FROM erasure)"
+_ORPHANS = (
+    f"SELECT (SELECT count(*) FROM message WHERE id >> 24 NOT IN {_OWNED})"
+    f" + (SELECT count(*) FROM journal WHERE id >> 24 NOT IN {_OWNED})"
+    " + (SELECT count(*) FROM lineage WHERE reader NOT IN (SELECT number FROM session))"
+    " + (SELECT count(*) FROM session JOIN erasure USING (number))"
+)
 _READ_CENSUS = "SELECT sessions, preferences, revisions, mac FROM census WHERE one = 1"
 _CENSUS = "UPDATE census SET sessions = ?, preferences = ?, revisions = ?, mac = ?"
 
@@ -57,7 +66,7 @@ class SqliteStore:
         self._read_only = read_only
         self._lock: OwnerLock | None = None
         self._next_number = 1
-        self._untouched = True
+        self._untouched, self._unswept = True, False
         self._written: Writer | None = None
         self._reading: Reader | None = None
 
@@ -81,11 +90,13 @@ class SqliteStore:
         return foundation
 
     async def ready(self) -> None:
-        """Bring an older schema up to date."""
+        """Bring an older schema up to date, and finish what a crash left of an erasure."""
         if self._read_only:
             return
         self._untouched = False
         await self._writer.run(schema.migrate)
+        if self._unswept:
+            await self.sweep_erased()
 
     async def found(self, foundation: Foundation, census: Census) -> None:
         """Make the tables and keep the foundation."""
@@ -123,9 +134,12 @@ class SqliteStore:
         def job(connection: sqlite3.Connection) -> None:
             if connection.execute(_UPDATE_HEAD, update).rowcount != 1:
                 raise StaleSession("the session was changed by another writer")
-            connection.execute(_INSERT_MESSAGE, message)
-            for entry in entries:
-                connection.execute(_INSERT_ENTRY, entry)
+            try:
+                connection.execute(_INSERT_MESSAGE, message)
+                for entry in entries:
+                    connection.execute(_INSERT_ENTRY, entry)
+            except sqlite3.IntegrityError:
+                raise Tampered("a conversation") from None  # its next place is taken: the row is not the newest one
 
         await self._writer.submit(job)
 
@@ -164,7 +178,8 @@ class SqliteStore:
     async def sweep_erased(self) -> int:
         """Remove the remaining rows of erased sessions and empty the log."""
         removed = 0
-        rows = await self._reader.fetch("SELECT number FROM erasure ORDER BY number DESC")
+        gone = "SELECT number FROM erasure WHERE number NOT IN (SELECT number FROM session) ORDER BY number DESC"
+        rows = await self._reader.fetch(gone)
         for (number,) in rows:
             if number == 0:
                 await self._empty_log()
@@ -245,15 +260,25 @@ class SqliteStore:
             rows.reverse()
         return rows
 
-    async def strays(self, number: int, stored: int) -> int:
-        """Count messages of a session at positions beyond `stored`."""
-        bounds = (record_id(number, stored + 1), record_id(number, MAX_SEQUENCE))
-        rows = await self._reader.fetch("SELECT count(*) FROM message WHERE id BETWEEN ? AND ?", bounds)
-        return int(rows[0][0])
+    async def strays(self, number: int, stored: int, entries: int) -> int:
+        """Count the records of a session at positions that it does not have."""
+        bounds = (record_id(number, 0), record_id(number, MAX_SEQUENCE))
+        messages = await self._reader.fetch(_STRAYS.format("message"), (*bounds, stored))
+        journal = await self._reader.fetch(_STRAYS.format("journal"), (*bounds, entries))
+        return int(messages[0][0] + journal[0][0])
+
+    async def orphans(self) -> int:
+        """Count the records that belong to no session, and the sessions that are marked as erased."""
+        return int((await self._reader.fetch(_ORPHANS))[0][0])
 
     async def readers_of(self, number: int) -> list[int]:
         """List the sessions that read messages of this one."""
         rows = await self._reader.fetch("SELECT reader FROM lineage WHERE source = ?", (number,))
+        return [row[0] for row in rows]
+
+    async def sources_of(self, number: int) -> list[int]:
+        """List the sessions whose messages this one reads."""
+        rows = await self._reader.fetch("SELECT source FROM lineage WHERE reader = ?", (number,))
         return [row[0] for row in rows]
 
     async def preference(self, idx: bytes) -> PreferenceRow | None:
@@ -308,6 +333,7 @@ class SqliteStore:
             "SELECT max((SELECT coalesce(max(number), 0) FROM session), (SELECT coalesce(max(number), 0) FROM erasure))"
         ).fetchone()[0]
         self._next_number = highest + 1
+        self._unswept = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM erasure)").fetchone()[0])
         return _foundation(connection)
 
     async def _empty_log(self) -> None:
@@ -329,7 +355,6 @@ def _connect(path: Path | None) -> sqlite3.Connection:
         if path is not None:
             schema.found_version(connection, str(path))  # before the journal mode is written
         for pragma in (
-            "journal_mode = WAL",
             f"synchronous = {SYNCHRONOUS}",
             "foreign_keys = ON",
             "secure_delete = ON",
@@ -347,7 +372,7 @@ def _connect(path: Path | None) -> sqlite3.Connection:
 
 
 def _foundation(connection: sqlite3.Connection) -> Foundation:
-    born = connection.execute("SELECT install_id, salt, created_at FROM installation").fetchone()
+    born = connection.execute("SELECT install_id, salt, created_at FROM installation WHERE one = 1").fetchone()
     if born is None:
         raise Tampered("the foundation of the store")
     keyring = connection.execute(
@@ -373,6 +398,8 @@ def _apply(changes: tuple[Change, ...], recount: Recount | None, connection: sql
         for change in changes:
             _apply_one(change, connection)
     except sqlite3.IntegrityError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+            raise Tampered("a conversation") from None  # its next place is taken: the row is not the newest one
         raise StaleSession("another session of this conversation was opened meanwhile") from error
     if recount is not None:
         _count_anew(recount, connection)
