@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sessions.address import Address
 from sessions.cache import SessionCache
-from sessions.errors import Ambiguous, InvalidValue, NotFound, SessionLocked, Tampered
+from sessions.errors import Ambiguous, InvalidValue, NotFound, SessionLocked, Tampered, VaultError
 from sessions.live import LiveSession, moment
 from sessions.message import Usage
 from sessions.preferences import Preferences
@@ -78,6 +78,16 @@ class Directory:
         """List everything a person owns, in all chats."""
         return await self._store.sessions_of_owner(self.owner_idx(address, Scope.PER_CHANNEL_PEER))
 
+    async def row(self, session_id: str) -> SessionRow:
+        """Give the stored row of a session, which need not open. Raises `NotFound`."""
+        try:
+            return (await self._cache.get(session_id)).row
+        except VaultError:
+            row = await self._store.session(session_id)
+            if row is None:
+                raise NotFound("session", session_id) from None
+            return row
+
     def snapshot(self, row: SessionRow) -> Session:
         """Give what is known of a stored session; one that does not open is shown as such."""
         try:
@@ -105,9 +115,7 @@ class Directory:
         wanted, sessions = which.strip(), await self.list_for(address)
         if not wanted:
             raise InvalidValue("say which session: its number in the list, its id or its title")
-        exact = [s for s in sessions if s.id == wanted.lower()]
-        if not exact and wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(sessions):
-            exact = [sessions[int(wanted) - 1]]
+        exact = [s for s in sessions if s.id == wanted.lower()] or _numbered(sessions, wanted)
         if not exact:
             exact = [s for s in sessions if s.title is not None and s.title.casefold() == wanted.casefold()]
         if not exact and looks_like_id(wanted):
@@ -117,6 +125,12 @@ class Directory:
         if len(exact) > 1:
             raise Ambiguous("session", wanted, [s.id for s in exact])
         return exact[0]
+
+
+def _numbered(sessions: Sequence[Session], wanted: str) -> list[Session]:
+    """Give the session at a number of the list, as a list of at most one."""
+    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 10 else 0
+    return list(sessions[number - 1 : number]) if number else []
 
 
 def _maybe_moment(milliseconds: int) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time as clock_time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import time, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from sessions.cipher import Entropy
 from sessions.context import STRATEGIES, Context, StrategyName
 from sessions.directory import MAX_TITLE
 from sessions.erasure import Receipt
-from sessions.errors import InvalidValue, NothingToUndo, StoreReadOnly
+from sessions.errors import InvalidValue, KeyRefused, NothingToUndo, StoreReadOnly
 from sessions.keys import KeyProvider, RawKey
 from sessions.lanes import Lanes
 from sessions.live import check_usage
@@ -239,8 +239,7 @@ class SessionManager:
 
     async def delete_session(self, session_id: str) -> int:
         """Erase a session for good, key and all; give the number of messages erased."""
-        row = (await self._parts.cache.get(session_id)).row
-        return (await self._parts.erasure.erase([row])).messages
+        return (await self._parts.erasure.erase([await self._parts.directory.row(session_id)])).messages
 
     # -- messages ------------------------------------------------------------------------------
 
@@ -305,7 +304,7 @@ class SessionManager:
 
         return format_history(messages, format)
 
-    async def iter_history(self, session_id: str, *, page: int = 500) -> AsyncIterator[Message]:
+    async def iter_history(self, session_id: str, *, page: int = 500) -> AsyncGenerator[Message, None]:
         """Go through the whole conversation, oldest message first, `page` messages in memory at a time."""
         live = await self._parts.cache.get(session_id)
         async for messages in self._parts.transcripts.pages(live, page=page):
@@ -467,6 +466,22 @@ class SessionManager:
         await self._parts.lifecycle.reschedule(live)
         return await self._parts.resets.rule(live)
 
+    async def reset_if_due(self, address: Address) -> ResetEvent | None:
+        """Carry out the reset of this address's session if it is due, and tell of it.
+
+        `get_or_create_session` does the same in silence; whoever wants to announce resets asks here first.
+        """
+        live = await self._parts.directory.current(address)
+        return (
+            None if live is None or not self._parts.resets.due(live, self._now()) else await self._parts.sweep.one(live)
+        )
+
+    async def next_reset(self, session_id: str) -> PlannedReset | None:
+        """Give the session's next reset if nobody writes any more: when, and by which half of its rule."""
+        live = await self._parts.cache.get(session_id)
+        await self._parts.resets.rule(live)
+        return self._parts.sweep.next(live)
+
     async def sweep(self) -> list[ResetEvent]:
         """Carry out the resets that are due; give those that happened."""
         return await self._parts.sweep.run()
@@ -502,7 +517,7 @@ def _providers(key: bytes | KeyProvider | Sequence[KeyProvider]) -> list[KeyProv
     if isinstance(key, bytes):
         return [RawKey(key)]
     if isinstance(key, str):
-        raise KeyRefused("a key is 32 bytes and not text; Passphrase makes one of a phrase, RawKey.from_base64 of base64")
+        raise KeyRefused("a key is 32 bytes, not text; Passphrase makes one of a phrase, RawKey.from_base64 of base64")
     providers: list[KeyProvider] = [*key] if isinstance(key, Sequence) else [key]
     if not providers:
         raise InvalidValue("at least one key is needed")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 SEQUENCE_BITS = 24  # 16 million records under one data key; AES-GCM allows 2^32, NIST SP 800-38D 8.3
 MAX_SEQUENCE = (1 << SEQUENCE_BITS) - 1
+MAX_NUMBER = (1 << 63 - SEQUENCE_BITS) - 1  # of a session; a larger one was not written by us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ class Summaries:
     async def make(self, live: LiveSession, max_tokens: int, instructions: str | None) -> Message:
         """Summarise everything but the newest turns and store that as a message of its own; the original stays."""
         if self._summarizer is None:
-            raise InvalidValue("there is no summarizer")
+            raise InvalidValue("there is no model that could make a summary")
         last = await self._last(live)
         newest, _ = await self._contexts.newest(live, int(max_tokens * KEPT_SHARE), after=covers(last))
         reach = min((group[0].seq for group in newest), default=live.row.message_count + 1) - 1

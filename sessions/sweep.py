@@ -47,18 +47,19 @@ class Sweep:
         events: list[ResetEvent] = []
         for row in await self._store.due(self._now(), BATCH):
             try:
-                event = await self._reset(row)
+                event = await self.one(await self._cache.get(row.id))
             except VaultError:
                 continue  # it says so itself when somebody uses it
             if event is not None:
                 events.append(event)
         return events
 
-    async def _reset(self, row: SessionRow) -> ResetEvent | None:
-        async with self._lifecycle.locks.hold(row.key_idx):
-            live = await self._cache.get(row.id)
+    async def one(self, live: LiveSession) -> ResetEvent | None:
+        """Reset one session if it is due; that decides for a message that comes in and for the sweep alike."""
+        async with self._lifecycle.locks.hold(live.row.key_idx):
+            live = await self._cache.get(live.row.id)
             await self._resets.rule(live)
-            if self._lanes.is_busy(row.id) or not Status(live.row.status).is_current:
+            if self._lanes.is_busy(live.row.id) or not Status(live.row.status).is_current:
                 return None
             due = self._resets.due(live, self._now())
             if due is None:
@@ -74,20 +75,25 @@ class Sweep:
                 at=moment(self._now()),
             )
 
+    def next(self, live: LiveSession) -> PlannedReset | None:
+        """Give the reset that comes next if nobody writes any more."""
+        due = self._resets.next(live)
+        if due is None:
+            return None
+        at = moment(max(due.at_ms, self._now()))
+        return PlannedReset(address=live.profile.address, session=live.snapshot(), at=at, reason=due.reason)
+
     async def preview(self, days: int) -> list[PlannedReset]:
         """List what `run` would do in the next days if nobody wrote any more."""
         if not 0 < days <= 366:
             raise InvalidValue(f"days must be from 1 to 366, got {days}")
-        until = self._now() + days * 86_400_000
+        until = moment(self._now()) + timedelta(days=days)
         planned = []
         async for live in self._current():
             await self._resets.rule(live)
-            due = self._resets.next(live)
-            if due is not None and due.at_ms <= until:
-                at = moment(max(due.at_ms, self._now()))
-                planned.append(
-                    PlannedReset(address=live.profile.address, session=live.snapshot(), at=at, reason=due.reason)
-                )
+            plan = self.next(live)
+            if plan is not None and plan.at <= until:
+                planned.append(plan)
         return sorted(planned, key=lambda plan: plan.at)
 
     async def _follow_rules(self) -> None:

@@ -91,20 +91,22 @@ class Timeline:
         return [_checkpoint(live, mark) for mark in sorted(marks, key=lambda m: (m.at, m.number))]
 
     async def find(self, session_id: str, which: str) -> Checkpoint:
-        """Find a checkpoint of a session by number, id or name."""
+        """Find a checkpoint of a session by number, id, name or beginning of the name."""
         wanted, every = which.strip(), await self.checkpoints(session_id, automatic=True)
         if not wanted:
             raise InvalidValue("say which checkpoint: its number or its name")
         short = wanted.lower().removeprefix("#")
         exact = [c for c in every if short in (c.id, c.id.rpartition("-")[2])]
-        exact = exact or [c for c in every if c.name.casefold() == wanted.casefold()]
-        exact = exact or [c for c in every if not c.automatic and c.name.casefold().startswith(wanted.casefold())]
+        if not exact:
+            # Of several with one name the newest counts: that is the one a person means, and undo is at hand.
+            exact = [c for c in every if c.name.casefold() == wanted.casefold()][-1:]
+        if not exact:
+            exact = [c for c in every if not c.automatic and c.name.casefold().startswith(wanted.casefold())]
         if not exact:
             raise NotFound("checkpoint", wanted)
-        named = [c for c in exact if not c.automatic] or exact
-        if len(named) > 1:
-            raise Ambiguous("checkpoint", wanted, [f"{c.number}" for c in named])
-        return named[0]
+        if len({c.name for c in exact}) > 1:
+            raise Ambiguous("checkpoint", wanted, [str(c.number) for c in exact])
+        return exact[-1]
 
     async def restore(self, checkpoint_id: str) -> LiveSession:
         """Go back to a checkpoint; an automatic one is set where one was."""

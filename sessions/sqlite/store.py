@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sessions.errors import StaleSession, StoreError, StoreReadOnly, Tampered
 from sessions.records import (
+    MAX_NUMBER,
     MAX_SEQUENCE,
     Census,
     Change,
@@ -45,6 +46,14 @@ _UPDATE_SESSION = f"UPDATE session SET {', '.join(f'{name} = ?' for name in _MUT
 # Positions are the lower 24 bits of an id, the session's number is above them.
 _STRAYS = "SELECT count(*) FROM {} WHERE id BETWEEN ? AND ? AND id & 0xFFFFFF NOT BETWEEN 1 AND ?"
 _OWNED = "(SELECT number FROM session UNION SELECT number FROM erasure)"
+_GONE = (
+    f"SELECT number FROM erasure WHERE number BETWEEN 0 AND {MAX_NUMBER}"
+    " AND number NOT IN (SELECT number FROM session) ORDER BY number DESC"
+)
+_HIGHEST = (
+    f"SELECT max((SELECT coalesce(max(number), 0) FROM session WHERE number < {MAX_NUMBER}),"
+    f" (SELECT coalesce(max(number), 0) FROM erasure WHERE number < {MAX_NUMBER}))"
+)
 _ORPHANS = (
     f"SELECT (SELECT count(*) FROM message WHERE id >> 24 NOT IN {_OWNED})"
     f" + (SELECT count(*) FROM journal WHERE id >> 24 NOT IN {_OWNED})"
@@ -178,8 +187,7 @@ class SqliteStore:
     async def sweep_erased(self) -> int:
         """Remove the remaining rows of erased sessions and empty the log."""
         removed = 0
-        gone = "SELECT number FROM erasure WHERE number NOT IN (SELECT number FROM session) ORDER BY number DESC"
-        rows = await self._reader.fetch(gone)
+        rows = await self._reader.fetch(_GONE)
         for (number,) in rows:
             if number == 0:
                 await self._empty_log()
@@ -329,10 +337,7 @@ class SqliteStore:
         version = schema.found_version(connection, str(self._path or "the store"))
         if version == 0:
             return None
-        highest = connection.execute(
-            "SELECT max((SELECT coalesce(max(number), 0) FROM session), (SELECT coalesce(max(number), 0) FROM erasure))"
-        ).fetchone()[0]
-        self._next_number = highest + 1
+        self._next_number = connection.execute(_HIGHEST).fetchone()[0] + 1
         self._unswept = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM erasure)").fetchone()[0])
         return _foundation(connection)
 

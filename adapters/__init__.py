@@ -1,0 +1,1 @@
+"""Channels: one folder or file for each. They translate, nothing else."""

@@ -1,0 +1,47 @@
+"""Channel: what every adapter is, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from adapters.inbound import Inbound
+from adapters.reply import Reply
+from sessions.address import Address
+
+
+class Outlet(Protocol):
+    """Where the answers to one inbound message go."""
+
+    async def send(self, reply: Reply) -> None:
+        """Deliver a complete reply."""
+
+    async def feed(self, delta: str) -> None:
+        """Show the next piece of a reply that is still being made. The first call starts it."""
+
+    async def finish(self, reply: Reply) -> None:
+        """End what `feed` began; `reply.text` is all of it. May come without any `feed`."""
+
+
+Handler = Callable[[Inbound, Outlet], Awaitable[None]]
+"""Takes one inbound message through to its answers. Never raises for what a person typed."""
+
+
+class Suggestion(NamedTuple):
+    """One way to complete what is being typed."""
+
+    text: str  # replaces the word at the cursor
+    hint: str = ""
+
+
+Suggester = Callable[[Address, str], Awaitable[Sequence[Suggestion]]]
+"""Completes a command line that is being typed: command words, ids, titles of the person's own."""
+
+
+class Channel(Protocol):
+    """One connection to people."""
+
+    platform: str
+
+    async def run(self, handler: Handler) -> None:
+        """Receive and answer until the channel ends or the task is cancelled."""

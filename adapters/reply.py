@@ -1,0 +1,37 @@
+"""Reply: what goes back to the person, before a channel renders it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A file that goes with a reply. `name` never holds words of a conversation."""
+
+    name: str
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A button. Pressing it is the same as sending `text`."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer: Markdown text, maybe a document, maybe buttons.
+
+    `private` marks an answer that shows content: in a group it must reach its receiver alone or not
+    at all. `error` marks one that says a request could not be met.
+    """
+
+    text: str
+    private: bool = False
+    error: bool = False
+    document: Document | None = None
+    choices: tuple[Choice, ...] = ()

@@ -1,0 +1,1 @@
+"""The application: slash commands, turns, model backends, the command line."""

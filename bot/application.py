@@ -1,0 +1,170 @@
+"""Application: the parts of a running bot, put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from adapters.channel import Handler, Suggestion
+from adapters.inbound import Inbound
+from adapters.reply import Reply
+from bot.commands.context import Context
+from bot.commands.markup import plural
+from bot.commands.registry import suggest
+from bot.confirmations import Confirmations
+from bot.deferred_backend import DeferredBackend
+from bot.dispatcher import Announce, Dispatcher
+from bot.incognito import Incognito
+from bot.models.backend import ModelBackend
+from bot.models.choose import ModelSettings
+from bot.reset_notice import reset_notice
+from bot.startup import open_sessions
+from bot.summarizer import Summarizer
+from bot.turn_runner import TurnRunner
+from bot.upkeep import Upkeep
+from config.settings import Settings
+from sessions.address import Address
+from sessions.errors import InvalidValue
+from sessions.keys import KeyProvider
+from sessions.manager import SessionManager
+from sessions.parts import Clock
+from sessions.resets import ResetEvent
+
+_EPHEMERAL = "this program was started with --ephemeral and stores nothing; start it without to have this stored"
+
+
+class Application:
+    """What commands, turns and channels share; `open_application` makes one.
+
+    `handle` takes a message of any channel through to its answers.
+    """
+
+    def __init__(
+        self, settings: Settings, sessions: SessionManager, backend: ModelBackend, *, ephemeral: bool, clock: Clock
+    ) -> None:
+        self.sessions = sessions
+        self.default_model = settings.model.name or settings.model.backend
+        self.max_context_tokens = settings.model.max_context_tokens
+        self.zone = settings.sessions.timezone
+        self.main_scope_allowed = _lets_in_only_chosen_people(settings)
+        self._ephemeral, self._clock = ephemeral, clock
+        self._operators = frozenset(settings.access.operators)
+        self._announcers: dict[str, Announce] = {}
+        self._incognito = Incognito(summarizer=Summarizer(backend), clock=clock)
+        self._turns = TurnRunner(
+            backend, max_context_tokens=self.max_context_tokens, system_prompt=settings.model.system_prompt
+        )
+        pending = Confirmations(clock=clock)
+        self.handle: Handler = Dispatcher(self._turns, pending, context=self._context, announce=self._announce).handle
+        self._upkeep = Upkeep(sessions, self._on_reset, retention_days=settings.sessions.retention_days)
+
+    def start(self) -> None:
+        """Begin to look after what happens by itself."""
+        self._upkeep.start()
+
+    async def close(self) -> None:
+        """Let go of everything but the sessions."""
+        await self._upkeep.stop()
+        await self._incognito.close()
+
+    def announce_through(self, platform: str, announce: Announce) -> None:
+        """Name who brings people what answers no message of theirs."""
+        self._announcers[platform] = announce
+
+    # -- what commands need ------------------------------------------------------------------------
+
+    async def stop(self, address: Address) -> bool:
+        """Break off the reply that is being made for this conversation, if there is one."""
+        sessions = self.sessions_of(address)
+        session = await sessions.current_session(address)
+        return session is not None and await self._turns.stop(sessions, session.id)
+
+    async def set_incognito(self, address: Address, on: bool) -> bool:
+        """Keep what follows in memory only, or stop doing so. Tells whether anything changed."""
+        if self._ephemeral and not on:
+            raise InvalidValue(_EPHEMERAL)
+        if self._ephemeral:
+            return False
+        return await (self._incognito.enter(address) if on else self._incognito.leave(address))
+
+    def is_incognito(self, address: Address) -> bool:
+        """Tell whether this conversation is kept in memory only."""
+        return self._ephemeral or self._incognito.sessions_of(address) is not None
+
+    # -- what channels need ------------------------------------------------------------------------
+
+    def sessions_of(self, address: Address) -> SessionManager:
+        """Give the manager that holds this person's conversation."""
+        return self._incognito.sessions_of(address) or self.sessions
+
+    async def suggest(self, address: Address, text: str) -> Sequence[Suggestion]:
+        """Complete a command line that is being typed."""
+        return await suggest(self._context(Inbound(address=address, text=text)), text)
+
+    async def status(self, address: Address) -> str:
+        """Say in a line which conversation this is."""
+        session = await self.sessions_of(address).current_session(address)
+        parts = ["new conversation"]
+        if session is not None:
+            parts = [session.title or session.id, plural(session.message_count, "message")]
+            parts += [session.model] if session.model else []
+        return " · ".join([*parts, *(["incognito"] if self.is_incognito(address) else [])])
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _context(self, inbound: Inbound) -> Context:
+        address = inbound.address
+        return Context(
+            sessions=self.sessions_of(address),
+            services=self,
+            address=address,
+            author=inbound.author,
+            operator=f"{address.platform}:{address.user_id}" in self._operators,
+            clock=self._clock,
+        )
+
+    async def _on_reset(self, event: ResetEvent) -> None:
+        await self._announce(event.address, reset_notice(event.archived, event.reason))
+
+    async def _announce(self, address: Address, reply: Reply) -> None:
+        announce = self._announcers.get(address.platform)
+        if announce is not None:
+            await announce(address, reply)
+
+
+@asynccontextmanager
+async def open_application(
+    settings: Settings, key: KeyProvider | None, *, clock: Clock = time.time
+) -> AsyncIterator[Application]:
+    """Open the store and put the application together; without a key nothing is stored.
+
+    Raises what `SessionManager.open` raises.
+    """
+    backend = DeferredBackend(_model_settings(settings))
+    async with open_sessions(settings, key, summarizer=Summarizer(backend), clock=clock) as sessions:
+        application = Application(settings, sessions, backend, ephemeral=key is None, clock=clock)
+        try:
+            yield application
+        finally:
+            await application.close()
+            await backend.close()
+
+
+def _lets_in_only_chosen_people(settings: Settings) -> bool:
+    others_reach_it = settings.telegram.token or settings.discord.token
+    return not others_reach_it or (bool(settings.access.allow) and settings.access.mode != "open")
+
+
+def _model_settings(settings: Settings) -> ModelSettings:
+    model = settings.model
+    return ModelSettings(
+        backend=model.backend,
+        name=model.name,
+        base_url=model.base_url,
+        api_key=None if model.api_key is None else model.api_key.get_secret_value(),
+        first_token_timeout=model.first_token_timeout,
+        idle_timeout=model.idle_timeout,
+        total_timeout=model.total_timeout,
+        retries=model.retries,
+    )

@@ -1,0 +1,162 @@
+"""The command line. What a command needs is loaded when it runs, so that help comes at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., object])
+CHAT = "chat"
+
+
+class PalaverGroup(click.Group):
+    """Chats when no command is given: `palaver`, `palaver --resume`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `chat` before arguments that begin with an option it has."""
+        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h", "--version")):
+            args = [CHAT, *args]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest what may have been meant instead of a command that there is not."""
+        if self.get_command(ctx, args[0]) is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = f"Did you mean {near[0]}?" if near else f'To say it, write: palaver chat "{args[0]} ..."'
+            ctx.fail(f"There is no command {args[0]!r}. {hint}")
+        return super().resolve_command(ctx, args)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("palaver")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _show_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"palaver {_version()}")
+        context.exit()
+
+
+def settings_options(command: F) -> F:
+    """Add the options that say which settings hold."""
+    command = click.option("--config", type=click.Path(path_type=Path), help="The settings file to use.")(command)
+    return click.option("--home", type=click.Path(path_type=Path), help="The folder of database, key and exports.")(
+        command
+    )
+
+
+@click.group(cls=PalaverGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version)
+def palaver() -> None:
+    """Private, long-lived conversations with a language model, encrypted at rest.
+
+    Without a command it chats in this terminal.
+    """
+
+
+@palaver.command()
+@click.option("-s", "--session", metavar="WHICH", help="Go on with this conversation: number, id or title.")
+@click.option("-r", "--resume", is_flag=True, help="Go on with the last conversation, also an archived one.")
+@click.option("-c", "--continue", "continue_", is_flag=True, help="Go on with the current conversation (the default).")
+@click.option("--title", help="Name the conversation; without -s, -r or -c a new one is begun.")
+@click.option("--ephemeral", is_flag=True, help="Keep everything in memory and leave no trace.")
+@click.option("--user", help="Who is speaking; your login name if left out.")
+@settings_options
+@click.argument("prompt", nargs=-1)
+def chat(
+    session: str | None,
+    resume: bool,
+    continue_: bool,
+    title: str | None,
+    ephemeral: bool,
+    user: str | None,
+    home: Path | None,
+    config: Path | None,
+    prompt: tuple[str, ...],
+) -> int:
+    """Chat in this terminal, or answer the lines of a pipe.
+
+    PROMPT is said first. From a pipe each line is a message, and only replies are written to standard
+    output.
+    """
+    if sum((session is not None, resume, continue_)) > 1:
+        raise click.UsageError("Use only one of --session, --resume and --continue.")
+    if ephemeral and (session is not None or resume):
+        raise click.UsageError("With --ephemeral there is no earlier conversation to go on with.")
+    from bot.cli_chat import ChatOptions, run_chat
+
+    options = ChatOptions(
+        session=session,
+        resume=resume,
+        new=title is not None and not (session is not None or resume or continue_),
+        title=title,
+        ephemeral=ephemeral,
+        user=user,
+        opening=" ".join(prompt).strip() or None,
+    )
+    return run_chat(options, home=home, config_file=config)
+
+
+@palaver.group()
+def config() -> None:
+    """Look at the settings."""
+
+
+@config.command("show")
+@settings_options
+def config_show(home: Path | None, config: Path | None) -> int:
+    """Print the settings in force, and where each comes from. Secrets are masked."""
+    from bot.cli_inspect import show_config
+
+    return show_config(home=home, config_file=config)
+
+
+@palaver.group()
+def resets() -> None:
+    """Look at scheduled resets."""
+
+
+@resets.command("preview")
+@click.option("--days", type=click.IntRange(1, 366), default=7, show_default=True, help="How far to look ahead.")
+@settings_options
+def resets_preview(days: int, home: Path | None, config: Path | None) -> int:
+    """List the resets that would happen if nobody wrote any more."""
+    from bot.cli_inspect import preview_resets
+
+    return preview_resets(days=days, home=home, config_file=config)
+
+
+@palaver.command()
+def version() -> int:
+    """Print the version."""
+    click.echo(f"palaver {_version()}")
+    return 0
+
+
+def main() -> int:
+    """Run the command line and give the exit code."""
+    try:
+        result = palaver.main(prog_name="palaver", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        # Nobody reads any more, and nothing is left to say: Python must not try again when it ends.
+        sys.stdout = None
+        return 0
+    return result if isinstance(result, int) else 0

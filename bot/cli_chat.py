@@ -1,0 +1,159 @@
+"""palaver chat: one person at this terminal, or a script behind a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapters.reply import Reply
+from bot.application import Application, open_application
+from bot.shell import complain, settings_for, tell
+from bot.startup import ExitCode, key_note, key_provider
+from config.errors import SettingsError
+from config.settings import Settings
+from sessions.address import Address
+from sessions.errors import NotFound, SessionError
+from sessions.session import Session
+
+if TYPE_CHECKING:
+    from adapters.console.console_channel import ConsoleChannel
+    from adapters.console.pipe_channel import PipeChannel
+
+_UNANSWERED = "Your last message has no reply yet: /retry answers it."
+_DUMB = ("dumb", "unknown", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatOptions:
+    """What was asked for on the command line."""
+
+    session: str | None = None
+    resume: bool = False
+    new: bool = False
+    title: str | None = None
+    ephemeral: bool = False
+    user: str | None = None
+    opening: str | None = None
+
+
+def run_chat(options: ChatOptions, *, home: Path | None, config_file: Path | None) -> int:
+    """Chat until the person leaves or the input ends."""
+    logging.getLogger().setLevel(logging.ERROR)  # what fails is told to the person anyway
+    try:
+        settings = settings_for(home=home, config_file=config_file)
+        address = console_address(options.user)
+        return asyncio.run(_chat(settings, options, address))
+    except (SettingsError, SessionError) as error:
+        return complain(error)
+
+
+def console_address(user: str | None) -> Address:
+    """Give the address of somebody at this console."""
+    return Address(platform="console", account="local", chat_id="console", user_id=_login() if user is None else user)
+
+
+async def _chat(settings: Settings, options: ChatOptions, address: Address) -> int:
+    key = None if options.ephemeral else key_provider(settings)
+    async with open_application(settings, key) as application:
+        note = key_note(key, application.sessions.kid)
+        if note:
+            tell(note)
+        await choose_session(application, options, address)
+        channel = await _channel(settings, options, application, address)
+        application.announce_through("console", channel.notify)
+        application.start()
+        await _until_told_to_end(channel.run(application.handle))
+    return ExitCode.DONE
+
+
+async def choose_session(application: Application, options: ChatOptions, address: Address) -> None:
+    """Make the conversation that was asked for the current one."""
+    sessions = application.sessions
+    current = await sessions.current_session(address)
+    wanted = current
+    if options.session is not None:
+        wanted = await sessions.find_session(address, options.session)
+    elif options.resume:
+        wanted = await _last(application, address)
+    if wanted is not None and not wanted.status.is_current:
+        await sessions.switch_session(address, wanted.id)
+    if options.title is None:
+        return
+    if wanted is None or (options.new and wanted.message_count):
+        await sessions.new_session(address, title=options.title)
+    else:
+        await sessions.update_session(wanted.id, title=options.title)
+
+
+async def _last(application: Application, address: Address) -> Session:
+    """Find the conversation in which something was said last, archived or not."""
+    said = [one for one in await application.sessions.list_sessions(address) if one.message_count]
+    if not said:
+        raise NotFound("conversation to resume yet; palaver chat begins one")
+    return max(said, key=lambda session: session.last_activity_at)
+
+
+async def _channel(
+    settings: Settings, options: ChatOptions, application: Application, address: Address
+) -> ConsoleChannel | PipeChannel:
+    exports = settings.home / "exports"
+    unanswered = await _is_unanswered(application, address)
+    at_terminal = sys.stdout.isatty()
+    if at_terminal and sys.stdin.isatty() and os.environ.get("TERM", "") not in _DUMB:
+        from adapters.console.console_channel import ConsoleChannel
+
+        lines = ["`/help` lists the commands, Ctrl-D leaves."] + ([_UNANSWERED] if unanswered else [])
+        return ConsoleChannel(
+            address,
+            exports=exports,
+            suggester=application.suggest,
+            status=lambda: application.status(address),
+            greeting="\n".join(lines),
+            opening=options.opening,
+        )
+    from adapters.console.pipe_channel import PipeChannel
+
+    pipe = PipeChannel(address, exports=exports, opening=options.opening, neutral=at_terminal)
+    if unanswered:
+        await pipe.notify(address, Reply(text=_UNANSWERED))
+    return pipe
+
+
+async def _is_unanswered(application: Application, address: Address) -> bool:
+    """Tell whether the program ended before the last message was answered."""
+    session = await application.sessions.current_session(address)
+    if session is None:
+        return False
+    last = await application.sessions.get_history(session.id, limit=1)
+    return bool(last) and last[0].role == "user"
+
+
+async def _until_told_to_end(work: Coroutine[object, object, None]) -> None:
+    """Run the channel; SIGTERM, and a terminal that goes away, end it in order."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:  # Ctrl-C without a terminal of our own
+        task.cancel()
+        await asyncio.wait({task})
+        raise
+    if not task.cancelled():
+        task.result()
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return str(os.getuid())  # an account without a name, as containers have it

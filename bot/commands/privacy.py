@@ -1,0 +1,88 @@
+"""Privacy: who you are here, what is kept of you, and having it kept no longer."""
+
+from __future__ import annotations
+
+import json
+
+from adapters.reply import Document, Reply
+from bot.commands.context import Context
+from bot.commands.markup import code, plural
+from bot.commands.parameters import Parameters
+from bot.commands.wording import SCOPES
+from bot.confirmations import Question
+
+_SHARED = "Conversations you share with others are not yours alone and are not part of it."
+_LEAVE_FIRST = "You are incognito, and this is about what is stored. `/incognito off` first: that forgets the rest."
+
+
+async def incognito(context: Context, parameters: Parameters) -> Reply:
+    """Answer /incognito [on|off]."""
+    wanted = parameters.text("state")
+    if not wanted:
+        on = context.services.is_incognito(context.address)
+        return Reply(text=_STATES[on])
+    await context.services.stop(context.address)
+    changed = await context.services.set_incognito(context.address, wanted == "on")
+    return Reply(text=_STATES[wanted == "on"] if changed else f"Incognito is {wanted} already.")
+
+
+_STATES = {
+    True: "Incognito is on: what is said here is kept in memory only, and forgotten with `/incognito off`.",
+    False: "Incognito is off: what is said here is stored, encrypted.",
+}
+
+
+async def mydata(context: Context, parameters: Parameters) -> Reply:
+    """Answer /mydata: one JSON document with everything that is stored of this person."""
+    if context.services.is_incognito(context.address):
+        return Reply(text=_LEAVE_FIRST, error=True)
+    owned = await context.sessions.own_sessions(context.address)
+    exports = [json.loads(await context.sessions.export(session.id, format="json")) for session in owned]
+    person = {"platform": context.address.platform, "user_id": context.address.user_id}
+    data = {"format": "palaver-person", "exported_at": context.now.isoformat(), "person": person, "sessions": exports}
+    document = Document(
+        name=f"mydata-{context.now:%Y%m%d}.json",
+        content=json.dumps(data, ensure_ascii=False, indent=1).encode(),
+        media_type="application/json",
+    )
+    messages = sum(session.message_count for session in owned)
+    text = f"Everything stored of you: {plural(len(owned), 'conversation')} with {plural(messages, 'message')}."
+    return Reply(text=f"{text} {_SHARED}", document=document)
+
+
+async def forgetme(context: Context, parameters: Parameters) -> Reply | Question:
+    """Answer /forgetme: ask first, then erase and give a receipt."""
+    if context.services.is_incognito(context.address):
+        return Reply(text=_LEAVE_FIRST, error=True)
+    owned = await context.sessions.own_sessions(context.address)
+
+    async def erase() -> Reply:
+        await context.services.stop(context.address)
+        receipt = await context.sessions.erase_person(context.address)
+        text = (
+            f"**Receipt**, {context.now:%Y-%m-%d %H:%M} UTC: {plural(receipt.sessions, 'conversation')} with "
+            f"{plural(receipt.messages, 'message')} erased, their keys destroyed.\n"
+            "What you see in this chat, and what a model's provider may keep, is beyond my reach."
+        )
+        return Reply(text=text, private=True)
+
+    text = (
+        f"Erase everything of yours here, {plural(len(owned), 'conversation')} in all chats, for good? "
+        f"This can not be undone; `/mydata` gives you a copy first. {_SHARED}"
+    )
+    return Question(text=text, yes="Yes, erase everything", run=erase)
+
+
+async def whoami(context: Context, parameters: Parameters) -> Reply:
+    """Answer /whoami."""
+    address = context.address
+    scope = await context.sessions.scope_of(address)
+    lines = [
+        f"- You: {code(address.user_id)}" + (f", called {code(context.author)}" if context.author else ""),
+        f"- Platform: {code(address.platform)}, bot account {code(address.account)}",
+        f"- Chat: {code(address.chat_id)}, {address.chat_kind.value}",
+        f"- Your conversation here: `{scope.short}`, {SCOPES[scope]}",
+    ]
+    if address.thread_id:
+        lines.insert(3, f"- Topic: {code(address.thread_id)}")
+    return Reply(text="\n".join(lines))

@@ -1,0 +1,91 @@
+"""Dispatcher: what becomes of a message: the answer to a question, a command, or a turn."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from adapters.channel import Outlet
+from adapters.inbound import Inbound
+from adapters.reply import Reply
+from bot.commands.context import Context
+from bot.commands.failures import failure
+from bot.commands.grammar import strip
+from bot.commands.registry import run_command
+from bot.confirmations import Confirmations
+from bot.mishaps import APOLOGY, note_mishap
+from bot.reset_notice import is_due, reason_of, reset_notice
+from bot.turn_runner import TurnRunner
+from sessions.address import Address
+from sessions.errors import SessionError
+
+Announce = Callable[[Address, Reply], Awaitable[None]]
+"""Says something to people that answers no message of theirs."""
+
+_EMPTY = "There are no words in this message. Write something, or `/help`."
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """The handler of every channel. It answers whatever comes; only being cancelled ends it early."""
+
+    def __init__(
+        self,
+        turns: TurnRunner,
+        pending: Confirmations,
+        *,
+        context: Callable[[Inbound], Context],
+        announce: Announce,
+    ) -> None:
+        self._turns, self._pending = turns, pending
+        self._context, self._announce = context, announce
+
+    async def handle(self, inbound: Inbound, outlet: Outlet) -> None:
+        """Take one message through to its answers."""
+        try:
+            await self._handle(inbound, outlet)
+        except SessionError as error:
+            await outlet.send(failure(error))
+        except Exception as error:  # noqa: BLE001 - one message that goes wrong must not end the channel
+            note_mishap(log, error)
+            await outlet.send(Reply(text=APOLOGY, error=True))
+
+    async def _handle(self, inbound: Inbound, outlet: Outlet) -> None:
+        answer = await self._pending.take(inbound.address, inbound.text)
+        if answer is not None:
+            await outlet.send(answer)
+            return
+        text = strip(inbound.text)
+        if not text:
+            await outlet.send(Reply(text=_EMPTY, error=True))
+            return
+        context = self._context(inbound)
+        await self._announce_reset(context)
+        if text.startswith("/") and not text.startswith("//"):
+            await self._command(text, context, outlet)
+        else:
+            await self._turns.say(context.sessions, _without_slash(inbound, text), outlet)
+
+    async def _command(self, text: str, context: Context, outlet: Outlet) -> None:
+        result = await run_command(text, context, self._pending)
+        if isinstance(result, Reply):
+            await outlet.send(result)
+        else:
+            await self._turns.resume(context.sessions, context.address, result.turn, outlet)
+
+    async def _announce_reset(self, context: Context) -> None:
+        """Carry out a reset that is due before anything else, and say so: none happens silently."""
+        before = await context.sessions.current_session(context.address)
+        if before is None or not is_due(before, context.now):
+            return
+        rule = await context.sessions.reset_rule(before.id)
+        after = await context.session()
+        if after.id != before.id:
+            await self._announce(context.address, reset_notice(before, reason_of(before, rule.policy)))
+
+
+def _without_slash(inbound: Inbound, text: str) -> Inbound:
+    """Take off the first of two slashes, which says that this is no command."""
+    if not text.startswith("//"):
+        return inbound
+    return Inbound(address=inbound.address, text=text[1:], author=inbound.author)

@@ -1,0 +1,242 @@
+"""TurnRunner: from what a person said to the reply, both kept whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Literal
+
+from adapters.channel import Outlet
+from adapters.inbound import Inbound
+from adapters.reply import Reply
+from bot.commands.failures import failure
+from bot.mishaps import APOLOGY, note_mishap
+from bot.models.backend import Finished, ModelBackend, Prompt
+from bot.models.errors import ModelError
+from bot.undisturbed import undisturbed
+from sessions.address import Address
+from sessions.context import Context
+from sessions.errors import InvalidValue, NotFound, SessionError
+from sessions.lanes import KeyedLocks
+from sessions.manager import SessionManager
+from sessions.message import JsonValue
+from sessions.tokens import ByteEstimate
+from sessions.turn import Turn
+
+STOPPING = 0.5  # seconds that /stop waits until what there is of a reply is kept
+LEAST_ROOM = 64  # tokens for the conversation, however long the instructions are
+
+_CUT = "The reply reached the model's limit of length. Say “go on” for the rest."
+_KEPT = "This message is kept, but not answered, because the reply before it was stopped."
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Said:
+    """What the model has said by now, and how it ended."""
+
+    pieces: list[str] = field(default_factory=list)
+    ending: Literal["open", "complete", "stopped", "failed"] = "open"
+    finished: Finished = field(default_factory=Finished)
+    excuse: Reply | None = None
+    shown: bool = False
+    muted: bool = False
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self.pieces)
+
+    @property
+    def partial(self) -> bool:
+        """Tell whether there should have been more."""
+        return self.ending != "complete" or self.finished.stop_reason == "length"
+
+
+class TurnRunner:
+    """Runs turns, one at a time in each session.
+
+    A turn has a task of its own, so stopping it never takes the channel with it. Whatever ends a turn
+    early, the person's message is kept, and what there is of the reply is kept and marked.
+    """
+
+    def __init__(self, backend: ModelBackend, *, max_context_tokens: int, system_prompt: str | None = None) -> None:
+        self._backend, self._system = backend, system_prompt
+        self._room = max(LEAST_ROOM, max_context_tokens - ByteEstimate().count(system_prompt or ""))
+        self._order = KeyedLocks()
+        self._running: dict[str, set[asyncio.Task[None]]] = {}
+        self._warned: set[str] = set()
+
+    async def say(self, sessions: SessionManager, inbound: Inbound, outlet: Outlet) -> None:
+        """Store what a person said and have it answered, in the order in which it was said."""
+        async with self._order.hold(inbound.address):
+            session = await sessions.get_or_create_session(inbound.address)
+            task = self._start(session.id, self._answer(sessions, session.id, inbound, outlet))
+        await self._through(task)
+
+    async def resume(self, sessions: SessionManager, address: Address, turn: Turn, outlet: Outlet) -> None:
+        """Have a turn answered whose message is stored already."""
+        await self._through(self._start(turn.session_id, self._answer_again(sessions, address, turn, outlet)))
+
+    async def stop(self, sessions: SessionManager, session_id: str) -> bool:
+        """Break off the reply that is being made in a session; tell whether there was one."""
+        running = self._running.get(session_id)
+        stopped = sessions.lanes.stop(session_id)
+        if stopped and running:
+            await asyncio.wait(list(running), timeout=STOPPING)
+        return stopped
+
+    # -- tasks -----------------------------------------------------------------------------------
+
+    def _start(self, session_id: str, turn: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(turn)
+        running = self._running.setdefault(session_id, set())
+        running.add(task)
+        task.add_done_callback(lambda done: self._ended(session_id, done))
+        return task
+
+    def _ended(self, session_id: str, task: asyncio.Task[None]) -> None:
+        running = self._running[session_id]
+        running.discard(task)
+        if not running:
+            del self._running[session_id]
+
+    async def _through(self, task: asyncio.Task[None]) -> None:
+        """Wait for a turn; who cancels the waiting stops the turn, and still waits until it is kept."""
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task})
+            raise
+        task.result()
+
+    # -- a turn ----------------------------------------------------------------------------------
+
+    async def _answer(self, sessions: SessionManager, session_id: str, inbound: Inbound, outlet: Outlet) -> None:
+        try:
+            async with sessions.lanes.enter(session_id, _person(inbound.address)):
+                begin = sessions.begin_turn(session_id, content=inbound.text, author=inbound.author)
+                turn, stopped = await undisturbed(begin)
+                if not stopped:
+                    await self._reply(sessions, turn, outlet)
+        except asyncio.CancelledError:
+            await undisturbed(self._keep(sessions, session_id, inbound, outlet))
+
+    async def _answer_again(self, sessions: SessionManager, address: Address, turn: Turn, outlet: Outlet) -> None:
+        try:
+            async with sessions.lanes.enter(turn.session_id, _person(address)):
+                await self._reply(sessions, turn, outlet)
+        except asyncio.CancelledError:
+            return  # stopped before it began; the message is stored
+
+    async def _keep(self, sessions: SessionManager, session_id: str, inbound: Inbound, outlet: Outlet) -> None:
+        """Store a message whose turn was let go while it waited."""
+        async with sessions.lanes.enter(session_id, _person(inbound.address)):
+            try:
+                await sessions.add_message(session_id, role="user", content=inbound.text, author=inbound.author)
+            except NotFound:
+                return  # the conversation was erased, and this was part of it
+        await outlet.send(Reply(text=_KEPT))
+
+    async def _reply(self, sessions: SessionManager, turn: Turn, outlet: Outlet) -> None:
+        """Have the model answer, and keep what it said. Not to be cancelled from outside any more when it returns."""
+        said = Said()
+        try:
+            await self._stream(sessions, turn, said, outlet)
+            said.ending = "complete"
+        except asyncio.CancelledError:
+            said.ending = "stopped"
+        except ModelError as error:
+            log.warning("%s did not answer: %s %s", self._backend.name, type(error).__name__, error.detail)
+            said.ending, said.excuse = "failed", Reply(text=error.advice, error=True)
+        except SessionError as error:
+            said.ending, said.excuse = "failed", failure(error)
+        except Exception as error:  # noqa: BLE001 - a mistake in one turn must not end the conversation
+            note_mishap(log, error)
+            said.ending, said.excuse = "failed", Reply(text=APOLOGY, error=True)
+        await undisturbed(self._conclude(sessions, turn, said, outlet))
+
+    async def _stream(self, sessions: SessionManager, turn: Turn, said: Said, outlet: Outlet) -> None:
+        prompt = await self._prompt(sessions, turn, outlet)
+        async with aclosing(self._backend.stream(prompt)) as deltas:
+            async for delta in deltas:
+                if isinstance(delta, Finished):
+                    said.finished = delta
+                    return
+                if delta.text:
+                    said.pieces.append(delta.text)
+                    await self._show(said, delta.text, outlet)
+
+    async def _show(self, said: Said, text: str, outlet: Outlet) -> None:
+        """Show the next piece. A channel that fails must not cost the reply: it is kept, and shown at its end."""
+        said.shown = True
+        try:
+            if not said.muted:
+                await outlet.feed(text)
+        except Exception as error:  # noqa: BLE001 - whatever a channel raises
+            note_mishap(log, error)
+            said.muted = True
+
+    async def _prompt(self, sessions: SessionManager, turn: Turn, outlet: Outlet) -> Prompt:
+        context = await self._context(sessions, turn)
+        if context.note and turn.session_id not in self._warned:
+            self._warned.add(turn.session_id)
+            await outlet.send(Reply(text=f"{context.note[:1].upper()}{context.note[1:]}."))
+        session = await sessions.get_session(turn.session_id)
+        return Prompt(messages=context.messages, system=self._system, model=session.model)
+
+    async def _context(self, sessions: SessionManager, turn: Turn) -> Context:
+        """Choose what the model is sent: everything if it fits, else a summary of the older part."""
+        context = await sessions.get_context_history(turn.session_id, max_tokens=self._room, strategy="smart")
+        if context.dropped:
+            context = await sessions.get_context_history(turn.session_id, max_tokens=self._room, strategy="summarize")
+        if all(message.seq != turn.message.seq for message in context):
+            size = ByteEstimate().count(turn.message.content)
+            raise InvalidValue(
+                f"this message alone has about {size:,} tokens, and the model is sent at most {self._room:,}; "
+                "send it in parts, or raise model.max_context_tokens"
+            )
+        return context
+
+    async def _conclude(self, sessions: SessionManager, turn: Turn, said: Said, outlet: Outlet) -> None:
+        """Keep the reply, then end what is shown of it. A reply that came too late is not shown."""
+        text, current = said.text, True
+        try:
+            if text or said.ending != "stopped":
+                outcome = await sessions.finish_turn(
+                    turn,
+                    content=text,
+                    usage=said.finished.usage,
+                    partial=said.partial,
+                    failed=said.ending == "failed",
+                    metadata=self._about(said),
+                )
+                current = outcome.current
+        except NotFound:
+            current = False  # erased meanwhile, and the reply with it
+        finally:
+            if said.shown:
+                await outlet.finish(Reply(text=text if current else ""))
+        if not current:
+            return
+        if said.excuse is not None:
+            await outlet.send(said.excuse)
+        elif said.finished.stop_reason == "length":
+            await outlet.send(Reply(text=_CUT))
+
+    def _about(self, said: Said) -> dict[str, JsonValue]:
+        """Say what can not be seen from the text: who answered, and why it ended as it did."""
+        about: dict[str, JsonValue] = {"backend": self._backend.name}
+        if said.ending != "complete":
+            about["ending"] = said.ending
+        elif said.finished.stop_reason != "end":
+            about["ending"] = said.finished.stop_reason
+        return about
+
+
+def _person(address: Address) -> str:
+    return repr((address.platform, address.account, address.user_id))
