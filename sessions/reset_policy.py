@@ -12,9 +12,8 @@ counts twice, whatever the wall clock does.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
@@ -27,7 +26,6 @@ MIN_IDLE: Final = timedelta(minutes=1)
 MAX_IDLE: Final = timedelta(days=366)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_DAY = _EPOCH.toordinal()
 _MILLISECOND = timedelta(milliseconds=1)
 _DAY_MS = timedelta(days=1) // _MILLISECOND
 _GRACE_MS = GRACE // _MILLISECOND
@@ -111,24 +109,18 @@ def next_reset(times: SessionTimes, policy: ResetPolicy) -> Due | None:
 
 
 def _daily_ms(times: SessionTimes, timezone: str, daily_at: time) -> int:
-    boundaries = _boundaries(timezone, daily_at, times.started_ms // _DAY_MS)
-    boundary = boundaries[bisect_right(boundaries, times.started_ms)]
+    # Every wall clock is less than a day away from UTC, so what is still to come is not further back than yesterday.
+    day = times.started_ms // _DAY_MS - 1
+    while (boundary := _boundary(timezone, daily_at, day)) <= times.started_ms:
+        day += 1
     return max(boundary, min(times.last_activity_ms + _GRACE_MS, boundary + _MAX_WAIT_MS))
 
 
-@lru_cache(maxsize=1024)
-def _boundaries(timezone: str, daily_at: time, utc_day: int) -> tuple[int, ...]:
-    """Give, in order, the boundaries among which any moment of this day of UTC (0 is 1970-01-01) finds its next.
-
-    Every wall clock is less than a day away from UTC, so the boundary of the day after tomorrow is still to come.
-    """
-    zone, today = find_zone(timezone), _EPOCH_DAY + utc_day
-    # A day that a zone left out shares its boundary with the day after it.
-    return tuple(sorted({_boundary(zone, daily_at, date.fromordinal(today + step)) for step in (-1, 0, 1, 2)}))
-
-
-def _boundary(zone: ZoneInfo, daily_at: time, day: date) -> int:
-    wall = datetime(day.year, day.month, day.day, daily_at.hour, daily_at.minute, tzinfo=zone, fold=0)
+@lru_cache(maxsize=2048)
+def _boundary(timezone: str, daily_at: time, day: int) -> int:
+    """Give the moment of a reset time on the local date that is `day` days after 1970-01-01."""
+    date = _EPOCH + timedelta(days=day)
+    wall = datetime(date.year, date.month, date.day, daily_at.hour, daily_at.minute, tzinfo=find_zone(timezone), fold=0)
     return (wall - _EPOCH) // _MILLISECOND
 
 
