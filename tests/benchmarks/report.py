@@ -1,0 +1,131 @@
+"""Report: the tables of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tests.benchmarks.goals import Goal, goals
+from tests.benchmarks.job import Job
+from tests.benchmarks.plan import Plan
+from tests.benchmarks.samples import Samples, Source
+from tests.benchmarks.stores import STORES
+
+NONE = "-"
+
+
+def report(samples: Samples, plan: Plan, groups: Sequence[str]) -> str:
+    """Write the goals first, then what the stores did side by side, then what to know about it."""
+    parts = [_goals(samples, plan, groups)]
+    if "turns" in groups:
+        parts.append(_turns(samples, plan))
+    if rows := _sizes(samples, plan):
+        parts.append(rows)
+    return "\n\n".join([*parts, "\n".join(_notes(samples, plan))])
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a Markdown table whose columns line up; all but the first to the right."""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        return f"| {' | '.join(cells)} |"
+
+    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join([line(head), line(rule), *map(line, rows)])
+
+
+def number(value: float | None) -> str:
+    """Write a number with three digits that count."""
+    if value is None:
+        return NONE
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _goals(samples: Samples, plan: Plan, groups: Sequence[str]) -> str:
+    rows = [_goal(samples, goal) for goal in goals(plan) if goal.group in groups]
+    return table(["goal", "Palaver", "beside it", "", "ratio", "wanted", "met"], rows)
+
+
+def _goal(samples: Samples, goal: Goal) -> list[str]:
+    own = samples.median(goal.own)
+    other = None if goal.other is None else samples.median(goal.other)
+    ratio = None if goal.other is None else samples.ratio(goal.own, goal.other)
+    sign = ">=" if goal.at_least else "<="
+    wanted = f"{sign} {goal.limit:g} {'times' if goal.of == 'ratio' else goal.unit}"
+    return [
+        goal.what,
+        f"{number(own)} {goal.unit}" if own is not None else NONE,
+        number(other),
+        goal.beside,
+        number(ratio),
+        wanted,
+        goal.met(samples),
+    ]
+
+
+def _turns(samples: Samples, plan: Plan) -> str:
+    head = [
+        "turns, WAL + FULL",
+        "encrypted",
+        "128: turns/s",
+        "p99 ms",
+        "16: turns/s",
+        "p99 ms",
+        "1: p50 ms",
+        "times raw",
+    ]
+    rows = []
+    for store, entry in STORES.items():
+        row = [entry.label, entry.encrypted]
+        for clients in (128, 16):
+            job = plan.turns(store, clients)
+            row += [number(samples.median(Source(job, name))) for name in ("tps", "p99_ms")]
+        alone = plan.turns(store, 1)
+        p50, raw = Source(alone, "p50_ms"), Source(alone, "turn_ms", floor=True)
+        rows.append([*row, number(samples.median(p50)), number(samples.ratio(p50, raw))])
+    if together := samples.floors("group_tps"):
+        group = [number(_at(values, 0.5)) for values in (together, samples.floors("group_ms"))]
+        rows.append(["raw sqlite3 by hand, two commits for 128 turns", "AES-256-GCM", *group, *[NONE] * 4])
+    return table(head, rows)
+
+
+def _sizes(samples: Samples, plan: Plan) -> str:
+    head = [
+        "store",
+        "open + last 50 ms",
+        "first time ms",
+        "read 10,000 ms",
+        "bytes/message",
+        "import ms",
+        "peak MiB c128",
+    ]
+    rows = []
+    for store, entry in STORES.items():
+        reading, memory = plan.reading(store), plan.memory(store)
+        sources = [Source(reading, name) for name in ("open_ms", "first_open_ms", "read_ms")]
+        sources.append(Source(Job(measure="footprint", store=store), "bytes_per_message"))
+        sources.append(Source(Job(measure="import", store=store), "import_ms"))
+        sources.append(Source(memory, "peak_mib"))
+        figures = [samples.median(source) for source in sources]
+        if any(figure is not None for figure in figures):
+            rows.append([entry.label, *map(number, figures)])
+    return table(head, rows) if rows else ""
+
+
+def _notes(samples: Samples, plan: Plan) -> Iterator[str]:
+    rounds = "one round" if plan.rounds == 1 else f"{plan.rounds} rounds"
+    yield f"Medians of {rounds}; a ratio is the median of each round's own, so it need not be the figures' quotient."
+    yield "A turn: store a message of 200 characters, read the last 50, store a reply of 800 with its usage."
+    for name, what in (("turn_ms", "a turn"), ("commit_ms", "one commit")):
+        if floors := samples.floors(name):
+            low, middle, high = (number(_at(floors, q)) for q in (0.1, 0.5, 0.9))
+            yield f"The raw floor, taken before each measurement: {what} {middle} ms (mostly {low} to {high})."
+    yield "Goals in ms were set where a raw turn takes 0.5 ms and a commit 0.3."
+    yield '"not here": one bare commit alone takes longer than the goal on this machine.'
+    for job, reason in samples.failures().items():
+        yield f"Went wrong: {job}: {reason}"
+
+
+def _at(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
