@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from sessions.draft import Draft
 from sessions.errors import NotFound
 from sessions.live import LiveSession
 from sessions.records import SessionRow
+from sessions.reset_rule import ResetRule
 from sessions.session import Status, looks_like_id
 from sessions.store import Recount, Store
 from sessions.vault import Vault
+
+RuleFinder = Callable[[LiveSession], Awaitable[ResetRule]]
 
 
 class SessionCache:
     """Holds up to `size` sessions open, by id."""
 
-    def __init__(self, store: Store, vault: Vault, *, size: int) -> None:
-        self._store, self._vault, self._size = store, vault, size
+    def __init__(self, store: Store, vault: Vault, rule: RuleFinder, *, size: int) -> None:
+        self._store, self._vault, self.rule = store, vault, rule
+        self._size = max(size, 1)  # with no room at all a session would be gone before it is used
         self._live: OrderedDict[str, LiveSession] = OrderedDict()
         self._current: dict[bytes, str] = {}
         self._loading: dict[str, asyncio.Future[LiveSession]] = {}
@@ -62,6 +66,12 @@ class SessionCache:
         """Drop a session if it is in memory."""
         if session_id in self._live:
             self.drop(self._live[session_id])
+
+    def forget_rules(self, key_idx: bytes) -> None:
+        """Have the reset rule of a key's sessions looked up anew when it is needed next."""
+        for live in self._live.values():
+            if live.row.key_idx == key_idx:
+                live.rule = None
 
     def add(self, live: LiveSession) -> None:
         """Keep a session that was just made."""
@@ -148,9 +158,16 @@ class Locked:
             live = await self._cache.get(self._session_id)
             await live.lock.acquire()
             if not live.dropped:
-                self._live = live
-                return live
+                break
             live.lock.release()
+        self._live = live
+        if live.rule is None:  # every write works out the next reset
+            try:
+                await self._cache.rule(live)
+            except BaseException:
+                live.lock.release()
+                raise
+        return live
 
     async def __aexit__(self, *_: object) -> None:
         """Let the next writer in."""

@@ -71,7 +71,8 @@ class Directory:
         Archived ones in which nothing was said and that have no name are left out.
         """
         rows = await self._store.sessions_of_key(await self.key_idx(address))
-        found = [s for s in map(self.snapshot, rows) if s.status.is_current or s.message_count or s.title]
+        known = [(self.snapshot(row), row.stored or row.message_count) for row in rows]
+        found = [session for session, said in known if session.status.is_current or said or session.title]
         return sorted(found, key=lambda s: (not s.status.is_current, -s.last_activity_at.timestamp(), s.id))
 
     async def owned(self, address: Address) -> list[SessionRow]:

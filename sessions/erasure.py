@@ -40,10 +40,9 @@ class Erasure:
     async def erase(self, rows: Sequence[SessionRow]) -> Receipt:
         """Erase sessions and hand over to forks what they still read."""
         numbers = {row.number for row in rows}
-        for row in rows:
-            for reader in await self._store.readers_of(row.number):
-                if reader not in numbers:
-                    await self._hand_over(row.number, reader)
+        readers = {reader for row in rows for reader in await self._store.readers_of(row.number)}
+        for reader in sorted(readers - numbers):  # a fork comes after what it was forked from
+            await self._hand_over(numbers, reader)
         if not rows:
             return Receipt(sessions=0, messages=0)
         messages = sum(row.stored for row in rows)
@@ -53,25 +52,44 @@ class Erasure:
         await self._store.sweep_erased()
         return Receipt(sessions=len(rows), messages=messages)
 
-    async def _hand_over(self, source: int, reader: int) -> None:
-        """Seal anew, for the reader, the messages it reads of a session that is about to go."""
-        fork = await self._cache.get_number(reader)
-        for index, place in enumerate(fork.journal.foreign):
-            if place.number == source:
-                await self._copy(fork.row.id, index)
+    async def _hand_over(self, numbers: set[int], reader: int) -> None:
+        """Give a fork what it reads of sessions that are about to go.
 
-    async def _copy(self, fork_id: str, index: int) -> None:
-        """Copy what lies before a foreign place into a branch of the fork, in batches."""
-        async with self._cache.locked(fork_id) as fork:
-            first = True
-            for run in await self._transcripts.runs(fork, -index - 1):
-                for start in range(run.first, run.last + 1, 1000):
-                    await self._copy_batch(fork, run.live, start, min(start + 999, run.last), first)
-                    first = False
+        All its foreign places lie on the one line that it came from, which the first of them names. If that
+        goes, the line is sealed anew for the fork; else the others are found on it.
+        """
+        async with self._cache.locked((await self._cache.get_number(reader)).row.id) as fork:
+            places = fork.journal.foreign
+            if not any(place.number in numbers for place in places):
+                return  # done already, before a crash
+            counts = [await self._transcripts.length(fork, -index - 1) for index in range(len(places))]
+            before, whole = fork.row.stored, places[0].number in numbers
+            if whole:
+                await self._copy(fork)
             draft = Draft(fork, self._now())
-            draft.note(EntryKind.foreign, session=0, position=fork.row.stored, index=index)
+            for index, count in enumerate(counts):
+                if whole:
+                    draft.note(EntryKind.foreign, session=0, position=before + count, index=index)
+                elif places[index].number in numbers:
+                    await self._find_again(draft, index, count)
             await self._cache.commit([draft])
             fork.tail, fork.tail_whole = [], False
+
+    async def _find_again(self, draft: Draft, index: int, count: int) -> None:
+        """Name a foreign place by where it lies on the fork's line now."""
+        found = await self._transcripts.locate(draft.live, count, -1)
+        if found is not None:
+            number, position = found[0].row.number, found[1]
+            draft.note(EntryKind.foreign, session=number, position=position, index=index)
+            draft.sources.append(number)
+
+    async def _copy(self, fork: LiveSession) -> None:
+        """Copy the line that a fork came from into a branch of its own, in batches."""
+        first = True
+        for run in await self._transcripts.runs(fork, -1):
+            for start in range(run.first, run.last + 1, 1000):
+                await self._copy_batch(fork, run.live, start, min(start + 999, run.last), first)
+                first = False
 
     async def _copy_batch(self, fork: LiveSession, source: LiveSession, first: int, last: int, begins: bool) -> None:
         draft = Draft(fork, self._now())

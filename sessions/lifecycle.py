@@ -217,6 +217,8 @@ class Lifecycle:
                 live = locked[source.row.id]
                 draft = await self._fresh(self._forked(live, title))
                 await self._share(live, draft)
+                await self._resets.rule(draft.live)
+                self._resets.settle(draft)
                 ended = [self._ended(locked[other], Status.PAUSED) for other in others]
                 if others == [live.row.id]:
                     note_move([*ended, draft], "fork", live.place, Place(draft.row.id, draft.row.head))

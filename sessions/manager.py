@@ -268,8 +268,6 @@ class SessionManager:
             raise InvalidValue(f"kind {kind!r} is not one of text, partial, summary")
         important = important or name == "system" or kind == "summary"
         async with self._parts.cache.locked(session_id) as live:
-            if live.rule is None:
-                await self._parts.resets.rule(live)
             row = live.row
             # The clock may have been set back; within a session time never runs backwards.
             at = max(int(self._clock() * 1000), row.updated_at)
@@ -399,7 +397,6 @@ class SessionManager:
         """Store what a person said and wait for the reply."""
         data = clean_text(content)
         named = None if author is None else clean_text(author, "author").decode()
-        await self._parts.resets.rule(await self._parts.cache.get(session_id))
         return await self._parts.turns.begin(
             session_id, Message(0, "user", data.decode(), self._now(), author=named), data
         )
@@ -462,6 +459,7 @@ class SessionManager:
         if not isinstance(idle, _Unset):
             policy = replace(policy, idle=idle)
         await self._parts.preferences.set_resets(live.row.key_idx, policy)
+        self._parts.cache.forget_rules(live.row.key_idx)
         await self._parts.lifecycle.set_profile(live.row.id, lambda profile: replace(profile, waived_ms=self._now()))
         await self._parts.lifecycle.reschedule(live)
         return await self._parts.resets.rule(live)
@@ -504,7 +502,8 @@ class SessionManager:
     async def erase_person(self, address: Address) -> Receipt:
         """Erase everything a person owns, for good, with their choices for this chat."""
         receipt = await self._parts.erasure.erase(await self._parts.directory.owned(address))
-        await self._parts.preferences.forget_key(await self._parts.directory.key_idx(address))
+        if await self.scope_of(address) in (Scope.PER_PEER, Scope.PER_CHANNEL_PEER):  # else others go by it too
+            await self._parts.preferences.forget_key(await self._parts.directory.key_idx(address))
         await self._parts.preferences.forget(address)
         return receipt
 

@@ -67,9 +67,9 @@ class Parts:
         cls, store: Store, vault: Vault, census: CensusKeeper, options: Options, lanes: Lanes, now: Callable[[], int]
     ) -> Self:
         """Make the parts, those that others need first."""
-        cache = SessionCache(store, vault, size=options.hot_sessions)
         preferences = Preferences(store, vault, census)
         resets = Resets(preferences, options.rules)
+        cache = SessionCache(store, vault, resets.rule, size=options.hot_sessions)
         transcripts = Transcripts(store, cache, resets.after, hot=options.hot_messages)
         directory = Directory(store, vault, cache, preferences, resets, options.scope)
         lifecycle = Lifecycle(

@@ -78,7 +78,7 @@ class Resets:
 
     def after(self, live: LiveSession, message: Message) -> int | None:
         """Tell when the session resets next once `message` is stored."""
-        if live.rule is None or live.rule.policy.is_off:
+        if live.rule is None or live.rule.policy.is_off or not Status(live.row.status).is_current:
             return None
         waived = live.profile.waived_ms
         activity = message.created_ms if message.role == "user" else live.row.last_activity_at

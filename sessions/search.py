@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from sessions.cache import SessionCache
-from sessions.errors import InvalidValue, VaultError
+from sessions.errors import InvalidValue, NotFound, VaultError
 from sessions.message import Message
 from sessions.session import Session
 from sessions.transcripts import Transcripts
@@ -57,8 +58,8 @@ async def _messages(
     for session in sessions:
         try:
             live = await cache.get(session.id)
-        except VaultError:
-            continue  # shown as unreadable in the list; it holds nothing that could be found
+        except (VaultError, NotFound):
+            continue  # it does not open, or was erased while we looked
         async for page in transcripts.pages(live, backwards=True):
             for message in reversed(page):
                 yield session, message
@@ -72,13 +73,15 @@ def snippet(text: str, words: Sequence[str]) -> str:
     """Cut out the text around the first match, on one line, and mark the words."""
     line = " ".join(text.split())
     folded = line.casefold()
-    if len(folded) != len(line):  # folding changed lengths (ß, İ): positions would not fit
-        return line[: 2 * AROUND] + ("…" if len(line) > 2 * AROUND else "")
-    first = min((at for word in words if (at := folded.find(word)) >= 0), default=0)
+    # Where each folded character comes from: folding makes two of some (ß, İ).
+    origin = [index for index, char in enumerate(line) for _ in char.casefold()] + [len(line)]
+    first = min((origin[at] for word in words if (at := folded.find(word)) >= 0), default=0)
     start, end = max(0, first - AROUND), min(len(line), first + AROUND)
     marked, at = [], start
     while at < end:
-        word = max((w for w in words if folded.startswith(w, at)), key=len, default="")
-        marked.append(f"«{line[at : at + len(word)]}»" if word else line[at])
-        at += len(word) or 1
+        begin = bisect_left(origin, at)
+        word = max((w for w in words if folded.startswith(w, begin)), key=len, default="")
+        after = max(at + 1, origin[begin + len(word) - 1] + 1 if word else 0)
+        marked.append(f"«{line[at:after]}»" if word else line[at:after])
+        at = after
     return ("…" if start else "") + "".join(marked) + ("…" if at < len(line) else "")

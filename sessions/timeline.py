@@ -212,6 +212,8 @@ class Timeline:
                 raise NothingToUndo("undo")
             count, before = question.seq - 1, locked.row.message_count
             draft = Draft(locked, self._now())
+            if locked.journal.redoable(locked.place) is None:  # else one came from further on, and that is marked
+                self._mark(draft, "before undoing", automatic=True)
             position = await self._position(draft, count)
             note_move([draft], "turn", Place(locked.row.id, position), locked.place, undone=True)
             draft.row.head, draft.row.message_count = position, count
@@ -235,12 +237,11 @@ class Timeline:
         if found is None:
             return 0
         holder, position = found
-        if holder is draft.live:
-            return position
-        place = Foreign(holder.row.number, position)
+        own = holder is draft.live
+        place = Foreign(0 if own else holder.row.number, position)
         known = draft.live.journal.foreign_position(place)
-        if known is not None:
-            return known
+        if own or known is not None:  # what was handed over keeps the name it had before
+            return position if known is None else known
         draft.note(EntryKind.foreign, session=place.number, position=place.position)
         draft.sources.append(place.number)
         return -len(draft.live.journal.foreign) - 1

@@ -171,9 +171,9 @@ class Transcripts:
         """Count the messages from the beginning to `head`."""
         return sum(run.last - run.first + 1 for run in await self.runs(live, head))
 
-    async def locate(self, live: LiveSession, count: int) -> tuple[LiveSession, int] | None:
-        """Give where the `count`-th message of the branch is stored; None for count 0."""
-        for run in await self.runs(live, live.row.head):
+    async def locate(self, live: LiveSession, count: int, head: int | None = None) -> tuple[LiveSession, int] | None:
+        """Give where the `count`-th message on the way to `head` (the one, if not given) is stored; None for count 0."""
+        for run in await self.runs(live, live.row.head if head is None else head):
             if run.seq <= count <= run.seq + run.last - run.first:
                 return run.live, run.first + count - run.seq
         return None

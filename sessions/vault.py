@@ -28,6 +28,7 @@ from sessions.session_key import length_prefixed
 
 WRAP_HEADER = bytes((0xC5, 1))
 WRAP_SIZE = 70
+SALT_SIZE = 16
 INDEX_SIZE = 16  # 128 bits: two of 10^9 ids collide with a chance of 10^-21
 _PURPOSES = ("index", "preferences", "census")
 
@@ -75,7 +76,7 @@ class Vault(Secret):
     @classmethod
     def found(cls, providers: Sequence[KeyProvider], now_ms: int, entropy: Entropy) -> tuple[Vault, Foundation]:
         """Make the keys of a new installation; the first provider's key becomes the primary one."""
-        install_id, salt = secrets.token_bytes(16), secrets.token_bytes(16)
+        install_id, salt = secrets.token_bytes(16), secrets.token_bytes(SALT_SIZE)
         key, parameters = providers[0].create()
         master = _MasterKey(key, salt)
         row = KeyringRow(
@@ -101,6 +102,8 @@ class Vault(Secret):
         Raises `WrongKey` when the primary one is not among them, `KeyRefused` when a provider can not
         give its key at all, `Tampered` when the keyring was changed.
         """
+        if len(foundation.salt) != SALT_SIZE:  # HMAC takes a salt with zeros behind it for the same
+            raise Tampered("the keyring")
         found: dict[bytes, _MasterKey] = {}
         offered: list[str] = []
         for row in foundation.keyring:

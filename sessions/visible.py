@@ -10,6 +10,8 @@ _DROPPED = {"Cc", "Cf", "Cs", "Co", "Cn"}  # controls, bidi overrides and zero-w
 _MARKS = {"Mn", "Me"}
 _MAX_MARKS = 3  # combining marks on one character; no written language needs more
 _JOINER = "\u200d"  # zero-width joiner, which holds emoji together
+_EDGES = _JOINER + " "
+_SEEN = "LNPS"  # letters, numbers, punctuation, symbols; a mark alone may be a blank
 
 
 def visible(text: str) -> str:
@@ -25,13 +27,13 @@ def visible(text: str) -> str:
         marks = marks + 1 if category in _MARKS else 0
         if marks <= _MAX_MARKS:
             kept.append(char)
-    return "".join(kept).strip().strip(_JOINER)
+    return "".join(kept).strip(_EDGES)
 
 
 def check_name(text: str, what: str, limit: int) -> str:
     """Take a name of 1 to `limit` visible characters."""
     cleaned = visible(text)
-    if not cleaned:
+    if not any(unicodedata.category(char)[0] in _SEEN for char in cleaned):
         raise InvalidValue(f"{what} needs at least one visible character")
     if len(cleaned) > limit:
         raise InvalidValue(f"{what} has at most {limit} characters, this one has {len(cleaned)}")

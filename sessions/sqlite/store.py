@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import astuple, fields
@@ -126,7 +127,8 @@ class SqliteStore:
         guard = None
         if self._untouched and self._path is not None and self._written is not None:
             guard = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
-            guard.execute("PRAGMA schema_version").fetchone()
+            with contextlib.suppress(sqlite3.Error):  # no database at all, or one that can not be read
+                guard.execute("PRAGMA schema_version").fetchone()
         try:
             if self._written is not None:
                 await self._written.stop()

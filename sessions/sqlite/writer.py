@@ -13,6 +13,8 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
+from itertools import groupby
+from operator import itemgetter
 from queue import SimpleQueue
 from typing import TypeVar, cast
 
@@ -37,6 +39,7 @@ Job = Callable[[sqlite3.Connection], T]
 _Entry = tuple[Job[object], Outcome[object], bool]
 
 MAX_GROUP = 512  # writes in one transaction; bounds how long the first of them waits
+BATCH = 32  # writes handed to the thread at once, so that it works while others are still being sealed
 log = logging.getLogger(__name__)
 
 
@@ -45,7 +48,8 @@ class Writer:
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connect = connect
-        self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Entry] | None] = SimpleQueue()
+        self._waiting: list[_Entry] = []
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="palaver-writer", daemon=True)
         self._closed = False
@@ -68,8 +72,18 @@ class Writer:
         if self._closed:
             raise StoreError("the store is closed")
         future: Outcome[T] = Outcome(loop=self._loop)
-        self._queue.put(cast("_Entry", (job, future, alone)))
+        self._waiting.append(cast("_Entry", (job, future, alone)))
+        if alone or len(self._waiting) == BATCH:
+            self._hand_over()
+        elif len(self._waiting) == 1:
+            self._loop.call_soon(self._hand_over)
         return future
+
+    def _hand_over(self) -> None:
+        """Give the thread what the tasks of this round of the event loop have queued, with one wake-up."""
+        if self._waiting:
+            self._queue.put(self._waiting)
+            self._waiting = []
 
     async def run(self, job: Job[T]) -> T:
         """Run a job outside a transaction and wait for it."""
@@ -79,6 +93,7 @@ class Writer:
         """Finish what is queued, close the connection, end the thread."""
         if not self._closed:
             self._closed = True
+            self._hand_over()
             self._queue.put(None)
         await asyncio.shield(self._ended)
         self._thread.join()
@@ -99,25 +114,21 @@ class Writer:
             self._loop.call_soon_threadsafe(self._ended.set_result, None)
 
     def _serve(self, connection: sqlite3.Connection) -> None:
-        while True:
-            entry = self._queue.get()
-            group: list[_Entry] = []
-            while entry is not None and not entry[2]:
-                group.append(entry)
-                if len(group) == MAX_GROUP or self._queue.empty():
+        while (entries := self._queue.get()) is not None:
+            while len(entries) < MAX_GROUP and not self._queue.empty():
+                more = self._queue.get()
+                if more is None:
+                    self._queue.put(None)  # stop after these
                     break
-                entry = self._queue.get()
-            if group:
-                self._deliver(_commit(connection, group))
-            if entry is None:
-                return
-            if entry[2]:
-                self._deliver([_alone(connection, entry)])
+                entries = entries + more
+            for alone, run in groupby(entries, key=itemgetter(2)):
+                group = list(run)
+                self._deliver([_alone(connection, entry) for entry in group] if alone else _commit(connection, group))
 
     def _refuse(self, error: Exception) -> None:
         """Answer every job with the error that kept the connection from opening."""
-        while (entry := self._queue.get()) is not None:
-            self._deliver([(entry[1], None, translate(error))])
+        while (entries := self._queue.get()) is not None:
+            self._deliver([(future, None, translate(error)) for _, future, _ in entries])
 
     def _deliver(self, outcomes: list[_Done]) -> None:
         try:
