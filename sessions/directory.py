@@ -21,6 +21,7 @@ from sessions.vault import Vault
 
 MAX_TITLE = 200
 Now = Callable[[], int]  # milliseconds since 1970
+_STATUSES = {status.value: status for status in Status}
 
 
 class Directory:
@@ -96,7 +97,7 @@ class Directory:
         except (Tampered, SessionLocked):
             return Session(
                 id=row.id,
-                status=Status(row.status),
+                status=_STATUSES.get(row.status, Status.PAUSED),
                 scope=self._scope,
                 title="[unreadable]",
                 tags=(),

@@ -151,6 +151,7 @@ class SessionManager:
             await self._store.ready()
         self._vault = vault
         self._parts = Parts.assemble(self._store, vault, census, self._options, self.lanes, self._now)
+        await self._parts.resets.follow_rules(self._now(), keep=not self._read_only)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

@@ -103,7 +103,7 @@ class Parts:
                 now=now,
             ),
             turns=Turns(cache, transcripts, timeline, lifecycle, now),
-            sweep=Sweep(store, cache, lifecycle, resets, preferences, options.rules, lanes, now),
+            sweep=Sweep(store, cache, lifecycle, resets, preferences, lanes, now),
             erasure=Erasure(store, cache, transcripts, census, now),
             inspection=Inspection(store, cache, transcripts, preferences, census),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from sessions.address import Address
 from sessions.census import CensusKeeper
@@ -21,6 +22,14 @@ from sessions.store import Store
 from sessions.vault import Vault
 
 _REMEMBERED = 4096
+
+
+class RulesInForce(NamedTuple):
+    """The operator's reset rules in words, since when they hold, and whether all stored times follow them."""
+
+    described: str
+    since_ms: int
+    applied: bool
 
 
 class Preferences:
@@ -52,13 +61,18 @@ class Preferences:
         """Keep the reset rule of a conversation key."""
         await self._put(self._key(key_idx), {"resets": encode_policy(policy)})
 
-    async def rules(self) -> str:
-        """Give the operator's reset rules that the stored times were worked out by."""
-        return str((await self._get(self._vault.index("preference/rules", b"")))[1].get("rules", ""))
+    async def rules(self) -> RulesInForce:
+        """Give the operator's reset rules that were in force last."""
+        _, said = await self._get(self._vault.index("preference/rules", b""))
+        since = said.get("since", 0)
+        return RulesInForce(
+            str(said.get("rules", "")), since if isinstance(since, int) else 0, said.get("applied") is not False
+        )
 
-    async def set_rules(self, rules: str) -> None:
+    async def set_rules(self, rules: RulesInForce) -> None:
         """Keep the operator's reset rules."""
-        await self._put(self._vault.index("preference/rules", b""), {"rules": rules})
+        said: dict[str, JsonValue] = {"rules": rules.described, "since": rules.since_ms, "applied": rules.applied}
+        await self._put(self._vault.index("preference/rules", b""), said)
 
     async def forget(self, address: Address) -> None:
         """Put a person's choices for this chat back to nothing said."""

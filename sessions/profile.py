@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import time, timedelta
@@ -10,8 +11,10 @@ from datetime import time, timedelta
 from sessions.address import Address, ChatKind
 from sessions.errors import InvalidValue, Tampered
 from sessions.message import JsonValue
-from sessions.reset_policy import ResetPolicy
+from sessions.reset_policy import ResetPolicy, find_zone
 from sessions.scope import Scope
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +118,15 @@ def decode_policy(said: object) -> ResetPolicy:
     daily, idle = _optional_text(fields.get("daily_at")), fields.get("idle_seconds")
     if idle is not None and not isinstance(idle, int):
         raise ValueError("idle_seconds")
+    zone = _text(fields.get("timezone"))
+    try:
+        find_zone(zone)
+    except InvalidValue:
+        log.warning("this machine does not know the time zone %s; resets go by UTC until it does", zone)
+        zone = "UTC"
     return ResetPolicy(
         daily_at=time.fromisoformat(daily) if daily else None,
-        timezone=_text(fields.get("timezone")),
+        timezone=zone,
         idle=timedelta(seconds=idle) if idle else None,
     )
 

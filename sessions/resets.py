@@ -11,7 +11,8 @@ from sessions.address import Address
 from sessions.draft import Draft
 from sessions.live import LiveSession
 from sessions.message import Message
-from sessions.preferences import Preferences
+from sessions.preferences import Preferences, RulesInForce
+from sessions.profile import Profile
 from sessions.reset_policy import Due, SessionTimes, next_reset
 from sessions.reset_rule import ResetRule, ResetRules
 from sessions.session import Session, Status
@@ -43,6 +44,16 @@ class Resets:
 
     def __init__(self, preferences: Preferences, rules: ResetRules) -> None:
         self._preferences, self._rules = preferences, rules
+        self._since_ms = 0
+
+    async def follow_rules(self, now_ms: int, *, keep: bool) -> None:
+        """Let rules that are new count from now on: what was said before them is not reset at once."""
+        before = await self._preferences.rules()
+        self._since_ms = before.since_ms
+        if before.described != self._rules.describe():
+            self._since_ms = now_ms
+            if keep:
+                await self._preferences.set_rules(RulesInForce(self._rules.describe(), now_ms, applied=False))
 
     async def rule(self, live: LiveSession) -> ResetRule:
         """Give the rule that wins: session, then chat, platform, kind of chat, default."""
@@ -67,9 +78,14 @@ class Resets:
         row, profile = (live.row, live.profile) if draft is None else (draft.row, draft.profile)
         if live.rule is None or live.rule.policy.is_off or not Status(row.status).is_current:
             return None
-        waived = profile.waived_ms
+        waived = self._waived(profile, live.rule)
         times = SessionTimes(max(row.created_at, waived), max(row.last_activity_at, waived), row.message_count == 0)
         return next_reset(times, live.rule.policy)
+
+    def _waived(self, profile: Profile, rule: ResetRule) -> int:
+        """Give the moment before which nothing counts: a reset that was taken back, or the rule's own beginning."""
+        own = rule.source in ("session", "chat")
+        return profile.waived_ms if own else max(profile.waived_ms, self._since_ms)
 
     def settle(self, draft: Draft) -> None:
         """Set the time of the next reset in a draft, after its status, times or head were changed."""
@@ -80,7 +96,7 @@ class Resets:
         """Tell when the session resets next once `message` is stored."""
         if live.rule is None or live.rule.policy.is_off or not Status(live.row.status).is_current:
             return None
-        waived = live.profile.waived_ms
+        waived = self._waived(live.profile, live.rule)
         activity = message.created_ms if message.role == "user" else live.row.last_activity_at
         times = SessionTimes(max(live.row.created_at, waived), max(activity, waived), False)
         due = next_reset(times, live.rule.policy)

@@ -13,12 +13,12 @@ from sessions.lifecycle import Lifecycle
 from sessions.live import LiveSession, moment
 from sessions.preferences import Preferences
 from sessions.records import SessionRow
-from sessions.reset_rule import ResetRules
 from sessions.resets import PlannedReset, ResetEvent, Resets
 from sessions.session import Status
 from sessions.store import Store
 
 BATCH = 200
+_CURRENT = {status.value for status in Status if status.is_current}
 _AGE = re.compile(r"(\d{1,5})\s*(d|h|days?|hours?)?")
 
 
@@ -32,11 +32,10 @@ class Sweep:
         lifecycle: Lifecycle,
         resets: Resets,
         preferences: Preferences,
-        rules: ResetRules,
         lanes: Lanes,
         now: Callable[[], int],
     ) -> None:
-        self._preferences, self._rules, self._followed = preferences, rules, False
+        self._preferences, self._followed = preferences, False
         self._store, self._cache, self._lifecycle = store, cache, lifecycle
         self._resets, self._lanes, self._now = resets, lanes, now
 
@@ -97,12 +96,12 @@ class Sweep:
         return sorted(planned, key=lambda plan: plan.at)
 
     async def _follow_rules(self) -> None:
-        """Work out every current session's next reset anew if the operator's rules are not those of last time."""
-        rules = self._rules.describe()
-        if rules != await self._preferences.rules():
+        """Work out every current session's next reset anew after the operator's rules changed."""
+        rules = await self._preferences.rules()
+        if not rules.applied:
             async for live in self._current():
                 await self._lifecycle.reschedule(live)
-            await self._preferences.set_rules(rules)
+            await self._preferences.set_rules(rules._replace(applied=True))
         self._followed = True
 
     async def older_than(self, age: str | timedelta, *, keep_checkpoints: bool) -> list[SessionRow]:
@@ -112,18 +111,17 @@ class Sweep:
         async for row in self._rows():
             if max(row.last_activity_at, row.updated_at) >= before or self._lanes.is_busy(row.id):
                 continue
-            if keep_checkpoints and row.entries and await self._has_checkpoint(row):
-                continue
-            found.append(row)
+            try:
+                live = await self._cache.get(row.id)
+            except VaultError:
+                continue  # its times may be what was changed
+            if not (keep_checkpoints and _has_checkpoint(live)):
+                found.append(row)
         return found
-
-    async def _has_checkpoint(self, row: SessionRow) -> bool:
-        live = await self._cache.get(row.id)
-        return any(not mark.automatic and not mark.hidden for mark in live.journal.marks.values())
 
     async def _current(self) -> AsyncIterator[LiveSession]:
         async for row in self._rows():
-            if Status(row.status).is_current:
+            if row.status in _CURRENT:
                 try:
                     yield await self._cache.get(row.id)
                 except VaultError:
@@ -135,6 +133,10 @@ class Sweep:
             for row in rows:
                 yield row
             last = rows[-1].number
+
+
+def _has_checkpoint(live: LiveSession) -> bool:
+    return any(not mark.automatic and not mark.hidden for mark in live.journal.marks.values())
 
 
 def parse_age(text: str | timedelta) -> timedelta:

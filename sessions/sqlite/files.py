@@ -10,6 +10,8 @@ from pathlib import Path
 
 from sessions.errors import StoreHeld, StoreReadOnly
 
+_PID_WIDTH = 20
+
 
 class OwnerLock:
     """An advisory lock on `<database>.lock`, which names the process that holds it.
@@ -37,8 +39,7 @@ class OwnerLock:
             raise
         self._handle = handle
         with contextlib.suppress(OSError):  # a full disk must not keep anybody from reading
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, str(os.getpid()).encode(), 0)
+            os.pwrite(handle, f"{os.getpid():<{_PID_WIDTH}}\n".encode(), 0)  # of one width: needs no truncating
 
     def release(self) -> None:
         """Let the next process in."""

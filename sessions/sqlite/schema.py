@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sessions.errors import StoreError, StoreTooNew
@@ -36,22 +38,44 @@ def found_version(connection: sqlite3.Connection, path: str) -> int:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply the migrations the file has not seen, each with its version in one transaction."""
-    connection.execute("PRAGMA journal_mode = WAL")  # written into the file, so not before its key is known
+    _use_log(connection)
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     for number, script in _migrations():
-        if number <= version:
-            continue
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            for statement in _statements(script):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        if number > version:
+            with _transaction(connection):
+                _apply(connection, number, script)
+
+
+def create(connection: sqlite3.Connection, fill: Callable[[sqlite3.Connection], None]) -> None:
+    """Apply all migrations to an empty file and fill it, in one transaction: tables without keys open to nobody."""
+    _use_log(connection)
+    with _transaction(connection):
+        for number, script in _migrations():
+            _apply(connection, number, script)
+        fill(connection)
+
+
+def _use_log(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")  # written into the file, so not before its key is known
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _apply(connection: sqlite3.Connection, number: int, script: str) -> None:
+    for statement in _statements(script):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {number}")
 
 
 def _migrations() -> list[tuple[int, str]]:

@@ -75,7 +75,7 @@ class SqliteStore:
         self._path = path
         self._read_only = read_only
         self._lock: OwnerLock | None = None
-        self._next_number = 1
+        self._next_number, self._version = 1, 0
         self._untouched, self._unswept = True, False
         self._written: Writer | None = None
         self._reading: Reader | None = None
@@ -104,7 +104,8 @@ class SqliteStore:
         if self._read_only:
             return
         self._untouched = False
-        await self._writer.run(schema.migrate)
+        if self._version < schema.LATEST:
+            await self._writer.run(schema.migrate)
         if self._unswept:
             await self.sweep_erased()
 
@@ -113,8 +114,8 @@ class SqliteStore:
         if self._read_only:
             raise StoreReadOnly(f"there is no store at {self._path} yet, and this program only reads")
         self._untouched = False
-        await self._writer.run(schema.migrate)
-        await self._writer.submit(partial(_found, foundation, census))
+        fill = partial(_found, foundation, census)
+        await self._writer.run(lambda connection: schema.create(connection, fill))
 
     async def close(self) -> None:
         """Write back and let go.
@@ -336,8 +337,8 @@ class SqliteStore:
 
     def _opening(self, connection: sqlite3.Connection) -> Foundation | None:
         """Look, without writing, what the file is."""
-        version = schema.found_version(connection, str(self._path or "the store"))
-        if version == 0:
+        self._version = schema.found_version(connection, str(self._path or "the store"))
+        if self._version == 0:
             return None
         self._next_number = connection.execute(_HIGHEST).fetchone()[0] + 1
         self._unswept = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM erasure)").fetchone()[0])
