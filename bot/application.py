@@ -25,7 +25,7 @@ from bot.turn_runner import TurnRunner
 from bot.upkeep import Upkeep
 from config.settings import Settings
 from sessions.address import Address
-from sessions.errors import InvalidValue
+from sessions.errors import InvalidValue, SessionError, VaultError
 from sessions.keys import KeyProvider
 from sessions.manager import SessionManager
 from sessions.parts import Clock
@@ -77,7 +77,10 @@ class Application:
     async def stop(self, address: Address) -> bool:
         """Break off the reply that is being made for this conversation, if there is one."""
         sessions = self.sessions_of(address)
-        session = await sessions.current_session(address)
+        try:
+            session = await sessions.current_session(address)
+        except VaultError:
+            return False  # it does not open, so nothing runs in it, and /new must not fail for it
         return session is not None and await self._turns.stop(sessions, session.id)
 
     async def set_incognito(self, address: Address, on: bool) -> bool:
@@ -104,7 +107,10 @@ class Application:
 
     async def status(self, address: Address) -> str:
         """Say in a line which conversation this is."""
-        session = await self.sessions_of(address).current_session(address)
+        try:
+            session = await self.sessions_of(address).current_session(address)
+        except SessionError:
+            return "this conversation can not be read, /new begins another"
         parts = ["new conversation"]
         if session is not None:
             parts = [session.title or session.id, plural(session.message_count, "message")]

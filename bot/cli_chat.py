@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +18,11 @@ from adapters.reply import Reply
 from bot.application import Application, open_application
 from bot.shell import complain, settings_for, tell
 from bot.startup import ExitCode, key_note, key_provider
+from bot.undisturbed import ended
 from config.errors import SettingsError
 from config.settings import Settings
 from sessions.address import Address
-from sessions.errors import NotFound, SessionError
+from sessions.errors import NotFound, SessionError, VaultError
 from sessions.session import Session
 
 if TYPE_CHECKING:
@@ -77,12 +79,14 @@ async def _chat(settings: Settings, options: ChatOptions, address: Address) -> i
 async def choose_session(application: Application, options: ChatOptions, address: Address) -> None:
     """Make the conversation that was asked for the current one."""
     sessions = application.sessions
-    current = await sessions.current_session(address)
-    wanted = current
     if options.session is not None:
-        wanted = await sessions.find_session(address, options.session)
+        wanted: Session | None = await sessions.find_session(address, options.session)
     elif options.resume:
         wanted = await _last(application, address)
+    elif options.title is not None:
+        wanted = await sessions.current_session(address)
+    else:
+        return
     if wanted is not None and not wanted.status.is_current:
         await sessions.switch_session(address, wanted.id)
     if options.title is None:
@@ -129,11 +133,12 @@ async def _channel(
 
 async def _is_unanswered(application: Application, address: Address) -> bool:
     """Tell whether the program ended before the last message was answered."""
-    session = await application.sessions.current_session(address)
-    if session is None:
-        return False
-    last = await application.sessions.get_history(session.id, limit=1)
-    return bool(last) and last[0].role == "user"
+    with suppress(VaultError):  # told when something is said; /new has to be within reach
+        session = await application.sessions.current_session(address)
+        if session is not None and session.message_count:
+            last = await application.sessions.get_history(session.id, limit=2)
+            return [message.role for message in last if message.kind != "summary"][-1:] == ["user"]
+    return False
 
 
 async def _until_told_to_end(work: Coroutine[object, object, None]) -> None:
@@ -142,14 +147,7 @@ async def _until_told_to_end(work: Coroutine[object, object, None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, task.cancel)
-    try:
-        await asyncio.wait({task})
-    except asyncio.CancelledError:  # Ctrl-C without a terminal of our own
-        task.cancel()
-        await asyncio.wait({task})
-        raise
-    if not task.cancelled():
-        task.result()
+    await ended(task)
 
 
 def _login() -> str:

@@ -17,7 +17,7 @@ from bot.mishaps import APOLOGY, note_mishap
 from bot.reset_notice import is_due, reason_of, reset_notice
 from bot.turn_runner import TurnRunner
 from sessions.address import Address
-from sessions.errors import SessionError
+from sessions.errors import SessionError, VaultError
 
 Announce = Callable[[Address, Reply], Awaitable[None]]
 """Says something to people that answers no message of theirs."""
@@ -75,7 +75,10 @@ class Dispatcher:
 
     async def _announce_reset(self, context: Context) -> None:
         """Carry out a reset that is due before anything else, and say so: none happens silently."""
-        before = await context.sessions.current_session(context.address)
+        try:
+            before = await context.sessions.current_session(context.address)
+        except VaultError:
+            return  # a session that does not open must not keep anybody from /new
         if before is None or not is_due(before, context.now):
             return
         rule = await context.sessions.reset_rule(before.id)

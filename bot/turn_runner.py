@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,7 +16,7 @@ from bot.commands.failures import failure
 from bot.mishaps import APOLOGY, note_mishap
 from bot.models.backend import Finished, ModelBackend, Prompt
 from bot.models.errors import ModelError
-from bot.undisturbed import undisturbed
+from bot.undisturbed import ended, undisturbed
 from sessions.address import Address
 from sessions.context import Context
 from sessions.errors import InvalidValue, NotFound, SessionError
@@ -75,11 +75,11 @@ class TurnRunner:
         async with self._order.hold(inbound.address):
             session = await sessions.get_or_create_session(inbound.address)
             task = self._start(session.id, self._answer(sessions, session.id, inbound, outlet))
-        await self._through(task)
+        await ended(task)
 
     async def resume(self, sessions: SessionManager, address: Address, turn: Turn, outlet: Outlet) -> None:
         """Have a turn answered whose message is stored already."""
-        await self._through(self._start(turn.session_id, self._answer_again(sessions, address, turn, outlet)))
+        await ended(self._start(turn.session_id, self._answer_again(sessions, address, turn, outlet)))
 
     async def stop(self, sessions: SessionManager, session_id: str) -> bool:
         """Break off the reply that is being made in a session; tell whether there was one."""
@@ -104,16 +104,6 @@ class TurnRunner:
         if not running:
             del self._running[session_id]
 
-    async def _through(self, task: asyncio.Task[None]) -> None:
-        """Wait for a turn; who cancels the waiting stops the turn, and still waits until it is kept."""
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            task.cancel()
-            await asyncio.wait({task})
-            raise
-        task.result()
-
     # -- a turn ----------------------------------------------------------------------------------
 
     async def _answer(self, sessions: SessionManager, session_id: str, inbound: Inbound, outlet: Outlet) -> None:
@@ -124,7 +114,8 @@ class TurnRunner:
                 if not stopped:
                     await self._reply(sessions, turn, outlet)
         except asyncio.CancelledError:
-            await undisturbed(self._keep(sessions, session_id, inbound, outlet))
+            await self._keep(sessions, session_id, inbound)
+            await outlet.send(Reply(text=_KEPT))
 
     async def _answer_again(self, sessions: SessionManager, address: Address, turn: Turn, outlet: Outlet) -> None:
         try:
@@ -133,14 +124,16 @@ class TurnRunner:
         except asyncio.CancelledError:
             return  # stopped before it began; the message is stored
 
-    async def _keep(self, sessions: SessionManager, session_id: str, inbound: Inbound, outlet: Outlet) -> None:
-        """Store a message whose turn was let go while it waited."""
-        async with sessions.lanes.enter(session_id, _person(inbound.address)):
-            try:
-                await sessions.add_message(session_id, role="user", content=inbound.text, author=inbound.author)
-            except NotFound:
-                return  # the conversation was erased, and this was part of it
-        await outlet.send(Reply(text=_KEPT))
+    async def _keep(self, sessions: SessionManager, session_id: str, inbound: Inbound) -> None:
+        """Store a message whose turn was let go while it waited. Being let go again does not lose it."""
+        kept = False
+        while not kept:
+            with suppress(asyncio.CancelledError):
+                async with sessions.lanes.enter(session_id, _person(inbound.address)):
+                    await undisturbed(
+                        sessions.add_message(session_id, role="user", content=inbound.text, author=inbound.author)
+                    )
+                    kept = True
 
     async def _reply(self, sessions: SessionManager, turn: Turn, outlet: Outlet) -> None:
         """Have the model answer, and keep what it said. Not to be cancelled from outside any more when it returns."""
@@ -192,14 +185,14 @@ class TurnRunner:
     async def _context(self, sessions: SessionManager, turn: Turn) -> Context:
         """Choose what the model is sent: everything if it fits, else a summary of the older part."""
         context = await sessions.get_context_history(turn.session_id, max_tokens=self._room, strategy="smart")
-        if context.dropped:
-            context = await sessions.get_context_history(turn.session_id, max_tokens=self._room, strategy="summarize")
         if all(message.seq != turn.message.seq for message in context):
             size = ByteEstimate().count(turn.message.content)
             raise InvalidValue(
                 f"this message alone has about {size:,} tokens, and the model is sent at most {self._room:,}; "
                 "send it in parts, or raise model.max_context_tokens"
             )
+        if context.dropped:
+            context = await sessions.get_context_history(turn.session_id, max_tokens=self._room, strategy="summarize")
         return context
 
     async def _conclude(self, sessions: SessionManager, turn: Turn, said: Said, outlet: Outlet) -> None:

@@ -1,4 +1,4 @@
-"""Undisturbed: what must be done to its end, even by a task that is being cancelled."""
+"""Undisturbed: what must be done to its end, even when somebody cancels."""
 
 from __future__ import annotations
 
@@ -21,3 +21,18 @@ async def undisturbed(work: Coroutine[object, object, T]) -> tuple[T, bool]:
         except asyncio.CancelledError:
             cancelled = True
     return task.result(), cancelled
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Wait until a task has ended. Who cancels the waiting cancels the task, and still waits for its end.
+
+    Raises what the task raised; a task that was cancelled by others has just ended.
+    """
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait({task})
+        raise
+    if not task.cancelled():
+        task.result()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from sessions.draft import Draft
-from sessions.errors import NotFound
+from sessions.errors import NotFound, Tampered
 from sessions.live import LiveSession
 from sessions.records import SessionRow
 from sessions.reset_rule import ResetRule
@@ -20,10 +20,13 @@ RuleFinder = Callable[[LiveSession], Awaitable[ResetRule]]
 
 
 class SessionCache:
-    """Holds up to `size` sessions open, by id."""
+    """Holds up to `size` sessions open, by id.
 
-    def __init__(self, store: Store, vault: Vault, rule: RuleFinder, *, size: int) -> None:
-        self._store, self._vault, self.rule = store, vault, rule
+    With `remember` False, where somebody else writes, each use reads what is stored then.
+    """
+
+    def __init__(self, store: Store, vault: Vault, rule: RuleFinder, *, size: int, remember: bool) -> None:
+        self._store, self._vault, self.rule, self._remember = store, vault, rule, remember
         self._size = max(size, 1)  # with no room at all a session would be gone before it is used
         self._live: OrderedDict[str, LiveSession] = OrderedDict()
         self._current: dict[bytes, str] = {}
@@ -31,11 +34,14 @@ class SessionCache:
 
     async def get(self, session_id: str) -> LiveSession:
         """Give an open session. Raises `NotFound`, or `VaultError` if it does not open."""
-        live = self._live.get(session_id)
+        live = self._known(session_id)
         if live is not None:
             self._live.move_to_end(session_id)
             return live
         return await self._load_once(session_id, None)
+
+    def _known(self, session_id: str) -> LiveSession | None:
+        return self._live.get(session_id) if self._remember else None
 
     async def get_number(self, number: int) -> LiveSession:
         """Give an open session by its number."""
@@ -46,7 +52,7 @@ class SessionCache:
 
     async def open(self, row: SessionRow) -> LiveSession:
         """Give the open session of a row just read."""
-        live = self._live.get(row.id)
+        live = self._known(row.id)
         return live if live is not None else await self._load_once(row.id, row)
 
     def locked(self, session_id: str) -> Locked:
@@ -91,7 +97,7 @@ class SessionCache:
 
     async def current(self, key_idx: bytes) -> LiveSession | None:
         """Give the current session of a key."""
-        known = self._live.get(self._current.get(key_idx, ""))
+        known = self._known(self._current.get(key_idx, ""))
         if known is not None and not known.dropped and Status(known.row.status).is_current:
             self._live.move_to_end(known.row.id)
             return known
@@ -130,10 +136,21 @@ class SessionCache:
             row = await self._store.session(session_id)
         if row is None:
             raise NotFound("session", session_id)
+        try:
+            live = await self.read(row)
+        except Tampered:
+            newer = await self._store.session(session_id)
+            if newer is None or newer.version == row.version:
+                raise
+            return await self._load(session_id, newer)  # it was written to while we read its journal
+        self.add(live)
+        return live
+
+    async def read(self, row: SessionRow) -> LiveSession:
+        """Open a session as it is stored, beside the one in use if there is one. Not to be written to."""
         live = LiveSession.load(row, self._vault)
         if row.entries:
             live.read_journal(await self._store.journal(row.number))
-        self.add(live)
         return live
 
     def _shrink(self) -> None:

@@ -25,6 +25,7 @@ class Draft:
         self._said: list[tuple[EntryKind, dict[str, JsonValue]]] = []
         self.messages: list[MessageRow] = []
         self.sources: list[int] = []
+        self.released: list[int] = []
 
     def note(self, kind: EntryKind, **said: JsonValue) -> None:
         """Add a journal entry."""
@@ -51,6 +52,7 @@ class Draft:
             messages=tuple(self.messages),
             entries=tuple(self._entries),
             sources=tuple(self.sources),
+            released=tuple(self.released),
         )
 
     def landed(self) -> None:

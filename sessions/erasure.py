@@ -8,12 +8,14 @@ next start. Forks that read the erased messages get them sealed under their own 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from sessions.cache import SessionCache
 from sessions.census import CensusKeeper
 from sessions.draft import Draft
 from sessions.journal import EntryKind
+from sessions.lanes import KeyedLocks
 from sessions.live import LiveSession
 from sessions.records import SessionRow
 from sessions.store import Store
@@ -32,25 +34,35 @@ class Erasure:
     """Erases sessions for good."""
 
     def __init__(
-        self, store: Store, cache: SessionCache, transcripts: Transcripts, census: CensusKeeper, now: Callable[[], int]
+        self,
+        store: Store,
+        cache: SessionCache,
+        transcripts: Transcripts,
+        census: CensusKeeper,
+        locks: KeyedLocks,
+        now: Callable[[], int],
     ) -> None:
         self._store, self._cache, self._transcripts = store, cache, transcripts
-        self._census, self._now = census, now
+        self._census, self._locks, self._now = census, locks, now
 
     async def erase(self, rows: Sequence[SessionRow]) -> Receipt:
         """Erase sessions and hand over to forks what they still read."""
-        numbers = {row.number for row in rows}
-        readers = {reader for row in rows for reader in await self._store.readers_of(row.number)}
-        for reader in sorted(readers - numbers):  # a fork comes after what it was forked from
-            await self._hand_over(numbers, reader)
-        if not rows:
-            return Receipt(sessions=0, messages=0)
-        messages = sum(row.stored for row in rows)
-        for row in rows:
-            self._cache.forget(row.id)
-        await self._store.erase_sessions(sorted(numbers), self._census.change(sessions=-len(rows)))
-        await self._store.sweep_erased()
-        return Receipt(sessions=len(rows), messages=messages)
+        async with AsyncExitStack() as stack:
+            # Nobody may fork meanwhile. Always in the same order, so that two never wait for each other.
+            for key_idx in sorted({row.key_idx for row in rows}):
+                await stack.enter_async_context(self._locks.hold(key_idx))
+            there = [row for row in rows if await self._store.session_by_number(row.number)]
+            numbers = {row.number for row in there}
+            readers = {reader for number in numbers for reader in await self._store.readers_of(number)}
+            for reader in sorted(readers - numbers):  # a fork comes after what it was forked from
+                await self._hand_over(numbers, reader)
+            for row in there:
+                self._cache.forget(row.id)
+            if there:
+                await self._store.erase_sessions(sorted(numbers), self._census.change(sessions=-len(there)))
+        if there:
+            await self._store.sweep_erased()
+        return Receipt(sessions=len(there), messages=sum(row.stored for row in there))
 
     async def _hand_over(self, numbers: set[int], reader: int) -> None:
         """Give a fork what it reads of sessions that are about to go.
@@ -72,6 +84,7 @@ class Erasure:
                     draft.note(EntryKind.foreign, session=0, position=before + count, index=index)
                 elif places[index].number in numbers:
                     await self._find_again(draft, index, count)
+            draft.released += {place.number for place in places if place.number and (whole or place.number in numbers)}
             await self._cache.commit([draft])
             fork.tail, fork.tail_whole = [], False
 

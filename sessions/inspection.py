@@ -51,13 +51,24 @@ class Inspection:
             return [str(error)]
         names = ("sessions", "preferences", "changes to preferences")
         counts = zip(names, sealed[:3], real[:3], strict=True)
-        return [f"{there} {name} are stored where there must be {due}" for name, due, there in counts if due != there]
+        wrong = [f"{there} {name} are stored where there must be {due}" for name, due, there in counts if due != there]
+        return await self._counts() if wrong and sealed != await self._store.census() else wrong
 
     async def _session(self, row: SessionRow) -> list[str]:
+        """Inspect one session; one that was written to meanwhile is inspected again before it is called damaged."""
+        while problems := await self._look_at(row):
+            newer = await self._store.session(row.id)
+            if newer is None:
+                return []
+            if newer.version == row.version:
+                break
+            row = newer
+        return problems
+
+    async def _look_at(self, row: SessionRow) -> list[str]:
         """Inspect one session as it is stored, not as it is remembered."""
-        self._cache.forget(row.id)
         try:
-            live = await self._cache.get(row.id)
+            live = await self._cache.read(row)
             unreadable = 0
             for first in range(1, live.row.stored + 1, PAGE):
                 last = min(first + PAGE - 1, live.row.stored)

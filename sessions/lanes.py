@@ -39,7 +39,7 @@ class _Lane:
     def __init__(self) -> None:
         self.busy = False
         self.running: asyncio.Task[object] | None = None
-        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.waiting: deque[tuple[asyncio.Future[None], asyncio.Task[object] | None]] = deque()
 
 
 class Lanes:
@@ -73,32 +73,33 @@ class Lanes:
         lane = self._lanes.get(session_id)
         if lane is None or lane.running is None:
             return False
-        for place in lane.waiting:
+        for place, _ in lane.waiting:
             place.cancel()
         return lane.running.cancel()
 
     async def _line_up(self, session_id: str) -> _Lane:
-        lane = self._lanes.setdefault(session_id, _Lane())
+        lane, task = self._lanes.setdefault(session_id, _Lane()), asyncio.current_task()
         if lane.busy:
             place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            lane.waiting.append(place)
+            lane.waiting.append((place, task))
             try:
                 await place
             except asyncio.CancelledError:
                 if place.done() and not place.cancelled():
                     self._leave(session_id, lane)  # it was our turn already: pass it on
-                elif place in lane.waiting:
-                    lane.waiting.remove(place)
+                elif (place, task) in lane.waiting:
+                    lane.waiting.remove((place, task))
                 raise
-        lane.busy, lane.running = True, asyncio.current_task()
+        lane.busy, lane.running = True, task
         return lane
 
     def _leave(self, session_id: str, lane: _Lane) -> None:
         lane.running = None
         while lane.waiting:
-            place = lane.waiting.popleft()
+            place, task = lane.waiting.popleft()
             if not place.done():
                 place.set_result(None)  # busy stays set: who asks meanwhile queues behind this one
+                lane.running = task  # it has not gone on yet, but is the one to stop
                 return
         lane.busy = False
         self._lanes.pop(session_id, None)

@@ -117,6 +117,7 @@ class SessionManager:
             clock=clock,
             hot_sessions=hot_sessions,
             hot_messages=hot_messages,
+            read_only=read_only,
         )
         source = store or SqliteStore(path, read_only=read_only)
         return cls(source, _providers(encryption_key), options, read_only=read_only, entropy=entropy or Entropy())

@@ -42,6 +42,7 @@ class Options:
     clock: Clock
     hot_sessions: int
     hot_messages: int
+    read_only: bool  # somebody else writes: nothing that was read before is believed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,9 @@ class Parts:
         cls, store: Store, vault: Vault, census: CensusKeeper, options: Options, lanes: Lanes, now: Callable[[], int]
     ) -> Self:
         """Make the parts, those that others need first."""
-        preferences = Preferences(store, vault, census)
+        preferences = Preferences(store, vault, census, remember=not options.read_only)
         resets = Resets(preferences, options.rules)
-        cache = SessionCache(store, vault, resets.rule, size=options.hot_sessions)
+        cache = SessionCache(store, vault, resets.rule, size=options.hot_sessions, remember=not options.read_only)
         transcripts = Transcripts(store, cache, resets.after, hot=options.hot_messages)
         directory = Directory(store, vault, cache, preferences, resets, options.scope)
         lifecycle = Lifecycle(
@@ -104,6 +105,6 @@ class Parts:
             ),
             turns=Turns(cache, transcripts, timeline, lifecycle, now),
             sweep=Sweep(store, cache, lifecycle, resets, preferences, lanes, now),
-            erasure=Erasure(store, cache, transcripts, census, now),
+            erasure=Erasure(store, cache, transcripts, census, lifecycle.locks, now),
             inspection=Inspection(store, cache, transcripts, preferences, census),
         )

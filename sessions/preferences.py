@@ -35,8 +35,9 @@ class RulesInForce(NamedTuple):
 class Preferences:
     """Reads and writes sealed preferences; the newest few thousand stay in memory."""
 
-    def __init__(self, store: Store, vault: Vault, census: CensusKeeper) -> None:
+    def __init__(self, store: Store, vault: Vault, census: CensusKeeper, *, remember: bool) -> None:
         self._store, self._vault, self._census = store, vault, census
+        self._remembered = _REMEMBERED if remember else 0
         self._known: OrderedDict[bytes, tuple[int, Mapping[str, JsonValue]]] = OrderedDict()
         self._locks = KeyedLocks()
 
@@ -108,7 +109,7 @@ class Preferences:
 
     def _remember(self, idx: bytes, found: tuple[int, Mapping[str, JsonValue]]) -> tuple[int, Mapping[str, JsonValue]]:
         self._known[idx] = found
-        if len(self._known) > _REMEMBERED:
+        if len(self._known) > self._remembered:
             self._known.popitem(last=False)
         return found
 

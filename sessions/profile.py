@@ -116,7 +116,7 @@ def decode_policy(said: object) -> ResetPolicy:
     """Read a reset policy from JSON; wrong shapes raise ValueError."""
     fields = _object(said)
     daily, idle = _optional_text(fields.get("daily_at")), fields.get("idle_seconds")
-    if idle is not None and not isinstance(idle, int):
+    if idle is not None and not (isinstance(idle, int) and abs(idle) < 1 << 32):
         raise ValueError("idle_seconds")
     zone = _text(fields.get("timezone"))
     try:

@@ -123,6 +123,7 @@ class Change:
     messages: tuple[MessageRow, ...] = ()
     entries: tuple[EntryRow, ...] = ()
     sources: tuple[int, ...] = field(default=())  # sessions whose messages this one reads from now on
+    released: tuple[int, ...] = field(default=())  # and those whose messages it reads no longer
 
 
 class PreferenceRow(NamedTuple):

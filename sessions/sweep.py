@@ -43,6 +43,7 @@ class Sweep:
         """Reset what is due. A session in the middle of a turn waits for the next sweep."""
         if not self._followed:
             await self._follow_rules()
+        await self._store.sweep_erased()  # what a reader held back the last time
         events: list[ResetEvent] = []
         for row in await self._store.due(self._now(), BATCH):
             try:

@@ -9,12 +9,13 @@ from sessions.cache import SessionCache
 from sessions.errors import InvalidValue, NotFound, Tampered
 from sessions.journal import EntryKind
 from sessions.live import LiveSession, unreadable
-from sessions.message import Message
-from sessions.records import MAX_SEQUENCE, EntryRow, position_of, record_id
+from sessions.message import JsonValue, Message
+from sessions.records import MAX_SEQUENCE, position_of, record_id
 from sessions.store import Store
 
 PAGE = 500
 ResetAt = Callable[[LiveSession, Message], int | None]
+Note = tuple[EntryKind, dict[str, JsonValue]]
 
 
 class Run(NamedTuple):
@@ -45,7 +46,11 @@ class Transcripts:
         position = row.stored + 1
         if position > MAX_SEQUENCE:
             raise InvalidValue("this conversation has reached its limit of messages; start a new one with /new")
-        branch, entries = self._branch_for(live, parent, position, message.created_ms)
+        branch, notes = self._branch_for(live, parent, position)
+        if not moves:  # nobody reads along there any more: an automatic checkpoint keeps it within reach
+            notes.append((EntryKind.checkpoint, _late_reply(live, position, message.seq)))
+        at = message.created_ms
+        entries = [live.seal_entry(row.entries + n, kind, at, said) for n, (kind, said) in enumerate(notes, 1)]
         sealed = live.seal_message(position, branch, message, content)
         update = live.advance(
             message,
@@ -60,21 +65,20 @@ class Transcripts:
             self._cache.drop(live)
             raise
         live.advanced(update)
-        if entries:
-            live.journal.apply(EntryKind.branch, message.created_ms, {"start": position, "parent": parent})
+        for kind, said in notes:
+            live.journal.apply(kind, at, said)
         if moves:
             self._remember(live, message)
         return message
 
-    def _branch_for(self, live: LiveSession, parent: int, position: int, at: int) -> tuple[int, list[EntryRow]]:
+    def _branch_for(self, live: LiveSession, parent: int, position: int) -> tuple[int, list[Note]]:
         """Give the branch of a new message; one that does not continue the newest run begins another."""
         branches = live.journal.branches
         newest = branches[-1]
         goes_on = parent == position - 1 if position > newest.start else parent == newest.parent
         if goes_on:
             return newest.number, []
-        said = {"start": position, "parent": parent}
-        return len(branches), [live.seal_entry(live.row.entries + 1, EntryKind.branch, at, said)]
+        return len(branches), [(EntryKind.branch, {"start": position, "parent": parent})]
 
     def _remember(self, live: LiveSession, message: Message) -> None:
         if not self._hot:
@@ -172,7 +176,7 @@ class Transcripts:
         return sum(run.last - run.first + 1 for run in await self.runs(live, head))
 
     async def locate(self, live: LiveSession, count: int, head: int | None = None) -> tuple[LiveSession, int] | None:
-        """Give where the `count`-th message on the way to `head` (the one, if not given) is stored; None for count 0."""
+        """Give where the `count`-th message on the way to `head` (if not given: ours) is stored; None for count 0."""
         for run in await self.runs(live, live.row.head if head is None else head):
             if run.seq <= count <= run.seq + run.last - run.first:
                 return run.live, run.first + count - run.seq
@@ -192,3 +196,15 @@ class Transcripts:
             seq = low + record - first
             found += run.live.open_messages([there[record]], seq) if record in there else [unreadable(seq)]
         return found
+
+
+def _late_reply(live: LiveSession, position: int, count: int) -> dict[str, JsonValue]:
+    """Say that an automatic checkpoint stands at a reply that came after the conversation had moved on."""
+    return {
+        "number": live.journal.next_mark(True),
+        "automatic": True,
+        "position": position,
+        "count": count,
+        "name": "late reply",
+        "description": "",
+    }

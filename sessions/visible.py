@@ -27,7 +27,7 @@ def visible(text: str) -> str:
         marks = marks + 1 if category in _MARKS else 0
         if marks <= _MAX_MARKS:
             kept.append(char)
-    return "".join(kept).strip(_EDGES)
+    return " ".join("".join(kept).split()).strip(_EDGES)
 
 
 def check_name(text: str, what: str, limit: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -25,6 +26,8 @@ from adapters.console.screen import AboveThePrompt, LiveReply, Screen
 from adapters.inbound import Inbound
 from adapters.reply import Reply
 from sessions.address import Address
+
+log = logging.getLogger(__name__)
 
 REDRAW = 0.05  # seconds between two redraws
 HINT = "Ctrl-D leaves."
@@ -63,7 +66,7 @@ class ConsoleChannel:
         self._replies: dict[asyncio.Task[None], LiveReply] = {}
         self._where = ""
         self._handler: Handler = _nobody
-        self._interrupting: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self._prompt = self._make_prompt()
         self._screen.stand_above(self._prompt.app)
 
@@ -96,21 +99,30 @@ class ConsoleChannel:
         live = LiveReply(self._screen, self._exports, self._prompt.app.invalidate)
         task = asyncio.ensure_future(self._answer(text, live))
         self._replies[task] = live
-        task.add_done_callback(self._replies.pop)
+        task.add_done_callback(self._answered)
 
     async def _answer(self, text: str, live: LiveReply) -> None:
         await self._handler(Inbound(address=self._address, text=text), live)
         await self._refresh()
 
-    async def _interrupt(self) -> None:
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        del self._replies[task]
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("a message could not be answered: %s", type(error).__name__)
+
+    def _interrupt(self) -> None:
         """Do what Ctrl-C asks for: stop the reply, else empty the line, else say how to leave."""
         if self._replies:
-            await self._break_off()
-            self._screen.show("Stopped.", style="dim")
+            self._stopping = asyncio.ensure_future(self._stop())
         elif self._prompt.default_buffer.text:
             self._prompt.default_buffer.reset()
         else:
             self._screen.show(HINT, style="dim")
+
+    async def _stop(self) -> None:
+        await self._break_off()
+        self._screen.show("Stopped.", style="dim")
 
     async def _break_off(self) -> None:
         """Break off the replies that are being made, and wait until what there is of them is kept."""
@@ -169,7 +181,7 @@ class ConsoleChannel:
         @keys.add("c-c")
         @keys.add("<sigint>")
         def interrupt(event: KeyPressEvent) -> None:
-            self._interrupting = asyncio.ensure_future(self._interrupt())
+            self._interrupt()
 
         @keys.add("c-d", filter=Condition(lambda: not self._prompt.default_buffer.text))
         def leave(event: KeyPressEvent) -> None:

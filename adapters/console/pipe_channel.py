@@ -66,12 +66,15 @@ class PipeChannel:
 
     async def _answer(self, handler: Handler, text: str) -> None:
         outlet = PipeOutlet(self, self._exports)
-        self._running = asyncio.ensure_future(_run(handler, Inbound(address=self._address, text=text), outlet))
+        self._running = task = asyncio.ensure_future(_run(handler, Inbound(address=self._address, text=text), outlet))
         try:
-            await self._running
+            await asyncio.wait({task})
         except asyncio.CancelledError:
-            if not self._gone:
-                raise
+            task.cancel()
+            await asyncio.wait({task})
+            raise
+        if not task.cancelled():
+            task.result()
 
     async def put(self, text: str) -> None:
         """Write to the output. When nobody reads any more, the reply is broken off instead."""

@@ -54,7 +54,7 @@ class Screen:
             return
         if prompt is not None and prompt.is_running:
             prompt.renderer.erase()
-        self._output.write_raw(text)
+        self._output.write_raw(text.replace("\n", "\r\n"))
         self._output.flush()
         if prompt is not None and prompt.context is not None and prompt.is_running and not prompt.is_done:
             prompt.context.copy().run(prompt.renderer.render, prompt, prompt.layout)
@@ -84,11 +84,13 @@ class AboveThePrompt(io.TextIOBase):
     def __init__(self, screen: Screen, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._screen, self._loop = screen, loop
+        self._begun = ""
 
     def write(self, text: str) -> int:
-        """Write as soon as the event loop gets to it; may be called by any thread."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._screen.write, plain(text))
+        """Write whole lines as soon as the event loop gets to them; may be called by any thread."""
+        ended, feed, self._begun = (self._begun + text).rpartition("\n")
+        if feed and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._screen.write, plain(ended + feed))
         return len(text)
 
 

@@ -27,16 +27,17 @@ from sessions.records import (
 )
 from sessions.sqlite import schema
 from sessions.sqlite.files import OwnerLock, prepare
+from sessions.sqlite.ranges import RangeReader
 from sessions.sqlite.readers import PooledReader, Reader, WriterReader
 from sessions.sqlite.writer import Writer, translate
 from sessions.store import Recount
 
 SYNCHRONOUS = "FULL"  # NORMAL loses acknowledged commits in a power cut
+BUSY_SECONDS = 5  # a lock that somebody else holds is waited for this long
 ERASE_BATCH = 5_000  # rows removed in one transaction, so that erasing never blocks the chat
 
 _COLUMNS = tuple(field.name for field in fields(SessionRow))
 _SESSION = f"SELECT {', '.join(_COLUMNS)} FROM session "
-_MESSAGE = "SELECT id, branch, role, kind, keep, at, body FROM message WHERE id BETWEEN ? AND ? "
 _INSERT_SESSION = f"INSERT INTO session VALUES ({', '.join('?' * len(_COLUMNS))})"
 _INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_ENTRY = "INSERT INTO journal VALUES (?, ?, ?, ?)"
@@ -96,7 +97,7 @@ class SqliteStore:
         except BaseException:
             self._release()
             raise
-        self._reading = WriterReader(self._written) if self._path is None else PooledReader(self._path)
+        self._read_through(WriterReader(self._written) if self._path is None else PooledReader(self._path))
         return foundation
 
     async def ready(self) -> None:
@@ -265,11 +266,7 @@ class SqliteStore:
         self, first: int, last: int, limit: int, *, newest: bool, kept: bool = False
     ) -> list[MessageFields]:
         """Read records of a range of ids."""
-        sql = _MESSAGE + ("AND keep = 1 " if kept else "") + f"ORDER BY id {'DESC' if newest else 'ASC'} LIMIT ?"
-        rows = await self._reader.fetch(sql, (first, last, limit))
-        if newest:
-            rows.reverse()
-        return rows
+        return await self._ranges.read(first, last, limit, newest=newest, kept=kept)
 
     async def strays(self, number: int, stored: int, entries: int) -> int:
         """Count the records of a session at positions that it does not have."""
@@ -317,6 +314,9 @@ class SqliteStore:
             raise StoreError("the store is not open")
         return self._reading
 
+    def _read_through(self, reader: Reader) -> None:
+        self._reading, self._ranges = reader, RangeReader(reader)
+
     async def _open_read_only(self) -> Foundation | None:
         if self._path is None or not self._path.is_file():
             raise StoreReadOnly(f"there is no store at {self._path} yet, and this program only reads")
@@ -332,7 +332,7 @@ class SqliteStore:
                 connection.close()
 
         foundation = look(self._path)
-        self._reading = PooledReader(self._path)
+        self._read_through(PooledReader(self._path))
         return foundation
 
     def _opening(self, connection: sqlite3.Connection) -> Foundation | None:
@@ -346,7 +346,7 @@ class SqliteStore:
 
     async def _empty_log(self) -> None:
         """Copy the log into the file and truncate it; what a reader still holds is left for the next sweep."""
-        busy, *_ = await self._writer.run(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+        busy, *_ = await self._writer.run(_truncate_log)
         if not busy:
             await self._writer.submit(lambda c: c.execute("DELETE FROM erasure WHERE number = 0").rowcount)
 
@@ -358,7 +358,9 @@ class SqliteStore:
 def _connect(path: Path | None) -> sqlite3.Connection:
     """Open the writing connection, in the order in which the settings take effect."""
     target = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode=rw"
-    connection = sqlite3.connect(target, uri=path is not None, isolation_level=None, timeout=5, cached_statements=256)
+    connection = sqlite3.connect(
+        target, uri=path is not None, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=256
+    )
     try:
         if path is not None:
             schema.found_version(connection, str(path))  # before the journal mode is written
@@ -432,6 +434,17 @@ def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
     connection.executemany(_INSERT_ENTRY, change.entries)
     for source in change.sources:
         connection.execute("INSERT OR IGNORE INTO lineage VALUES (?, ?)", (source, row.number))
+    for source in change.released:
+        connection.execute("DELETE FROM lineage WHERE source = ? AND reader = ?", (source, row.number))
+
+
+def _truncate_log(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    connection.execute("PRAGMA busy_timeout = 100")  # everybody else's messages wait as long as this does
+    try:
+        busy, frames, copied = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    return busy, frames, copied
 
 
 def _erase_batch(number: int, connection: sqlite3.Connection) -> int:
