@@ -172,19 +172,13 @@ def test_the_settings_are_shown_without_secrets(shell: Shell) -> None:
 def test_resets_are_previewed_beside_a_running_chat(shell: Shell) -> None:
     """What would be reset when is listed; the chat that has the store goes on."""
     shell.chat("hello", "/session title Plans", "/session reset-time 04:00 UTC")
-    running = shell.start("chat")
-    assert running.stdin is not None
-    assert running.stdout is not None
-    try:
-        running.stdin.write(b"still here\n")
-        running.stdin.flush()
-        assert b"still here" in running.stdout.readline()
+    with shell.start("chat") as running:
+        running.says("still here")
+        running.writes("still here")
         done = shell.run("resets", "preview", "--days", "7")
-        running.stdin.close()
-        assert running.wait(timeout=20) == 0
-    finally:
-        running.kill()
-        running.communicate()
+        running.says("and still")
+        assert "and still" in running.writes("and still")
+        assert running.ends().code == 0
 
     assert done.code == 0
     assert re.fullmatch(r"\w{3} \d{4}-\d\d-\d\d \d\d:\d\d UTC  daily  [a-z2-7]{12}  console:\S+  Plans\n", done.out)
@@ -294,20 +288,13 @@ def test_a_passphrase_opens_the_store(shell: Shell, tmp_path: Path) -> None:
 
 def test_a_second_chat_is_refused_with_the_holders_number(shell: Shell) -> None:
     """One process writes; the other is told which one it is, and may try again later."""
-    running = shell.start("chat")
-    assert running.stdin is not None
-    assert running.stdout is not None
-    try:
-        running.stdin.write(b"hello\n")
-        running.stdin.flush()
-        running.stdout.readline()
+    with shell.start("chat") as running:
+        running.says("hello")
+        running.writes("hello")
         done = shell.run("chat", "hi")
-    finally:
-        running.kill()
-        running.communicate()
 
     assert (done.code, done.out) == (75, "")
-    assert f"process {running.pid}" in done.err
+    assert f"process {running.process.pid}" in done.err
     assert shell.run("chat", "hi").code == 0
 
 
@@ -321,6 +308,19 @@ def test_a_store_of_a_newer_version_is_refused(shell: Shell) -> None:
 
     assert done.code == 78
     assert "999" in done.err
+
+
+def test_a_conversation_that_was_tampered_with_does_not_lock_anybody_out(shell: Shell) -> None:
+    """It is refused in words, and /new begins another beside it."""
+    shell.chat("hello")
+    with sqlite3.connect(shell.home / "palaver.db") as database:
+        database.execute("UPDATE session SET profile = zeroblob(length(profile))")
+    database.close()
+    done = shell.chat("hi", "/session", "/new", "hi again")
+
+    assert "can not be verified" in done.lines[0]
+    assert "You said: “hi again”" in done.lines
+    assert "I was sent 1 message " in done.out
 
 
 def test_a_home_that_can_not_be_made_is_said(shell: Shell, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from bot.models.backend import Finished
 from bot.models.errors import ModelStalled, ModelUnavailable
 from bot.summarizer import Summarizer
 from bot.turn_runner import TurnRunner
-from sessions import Address, Message, SessionManager, Status
+from sessions import Address, Message, Session, SessionManager, Status
 from sessions.errors import InvalidValue, StoreFull
 from tests.bot.scripted import USAGE, Hold, Paper, ScriptedBackend, broken
 from tests.conftest import ManualClock
@@ -264,18 +264,82 @@ async def test_a_message_that_waited_when_the_reply_was_stopped_is_kept(talk: Ta
     assert "kept" in papers[1].said[0]
 
 
-async def test_a_late_stop_does_not_take_the_end_of_a_reply(talk: Talk) -> None:
-    """Once the model is done, stopping again and again changes nothing."""
-    saying = talk.saying("hi")
-    while not saying.done():
-        session = await talk.sessions.current_session(ANN)
-        if session is not None and talk.model.closed:
-            talk.sessions.lanes.stop(session.id)
-        await asyncio.sleep(0)
+@pytest.fixture
+async def stored(tmp_path: Path) -> AsyncIterator[Talk]:
+    """A talk whose commits take the time that a disk takes."""
+    async with SessionManager.open(db_path=tmp_path / "x.db", encryption_key=bytes(32)) as sessions:
+        yield Talk(sessions, ScriptedBackend())
 
-    kept = await talk.kept()
-    assert kept[0] == ("user", "hi", "text")
-    assert kept[1][:2] == ("assistant", "I see.")
+
+async def stopping(talk: Talk, *, times: int, once: Callable[[], object]) -> Paper:
+    """Say hi; as soon as `once` holds, stop in every round of the event loop, so many times."""
+    session = await talk.sessions.get_or_create_session(ANN)
+    loop, saying, left = asyncio.get_running_loop(), talk.saying("hi"), times
+
+    def stop_again() -> None:
+        nonlocal left
+        if left and once() and talk.sessions.lanes.stop(session.id):
+            left -= 1
+        if not saying.done():
+            loop.call_soon(stop_again)
+
+    stop_again()
+    paper = await saying
+    assert left < times
+    return paper
+
+
+@pytest.mark.parametrize("times", [1, 2, 1_000_000])
+async def test_a_late_stop_does_not_take_the_end_of_a_reply(stored: Talk, times: int) -> None:
+    """Once the model is done, stopping while the reply is stored changes nothing."""
+    paper = await stopping(stored, times=times, once=lambda: stored.model.closed)
+
+    assert await stored.kept() == [("user", "hi", "text"), ("assistant", "I see.", "text")]
+    assert paper.finished == ["I see."]
+
+
+@pytest.mark.parametrize("times", [1, 2, 1_000_000])
+async def test_an_early_stop_does_not_take_the_message(stored: Talk, times: int) -> None:
+    """Stopping while the message is stored leaves it there once, without a reply."""
+    await stopping(stored, times=times, once=lambda: True)
+
+    assert await stored.kept() == [("user", "hi", "text")]
+    assert stored.model.prompts == []
+
+
+async def test_stopping_twice_does_not_lose_what_waited(talk: Talk) -> None:
+    """A message that is let go a second time, while it waits to be kept, is kept all the same."""
+    hold = Hold()
+    talk.model.then("first half", hold)
+    one, two = talk.saying("one"), talk.saying("two")
+    await hold.reached.wait()
+    await asyncio.sleep(0.01)
+    session = await talk.sessions.get_or_create_session(ANN)
+    for _ in range(5):
+        talk.sessions.lanes.stop(session.id)
+        await asyncio.sleep(0)
+    await asyncio.gather(one, two)
+
+    assert [content for _, content, _ in await talk.kept()] == ["one", "first half", "two"]
+
+
+async def test_the_order_holds_however_long_finding_the_conversation_takes(talk: Talk) -> None:
+    """A message whose conversation must be fetched first is not overtaken by the next one."""
+
+    class Slow(SessionManager):
+        """Takes its time for the first request, as a cold store does."""
+
+        first = True
+
+        async def get_or_create_session(self, address: Address) -> Session:
+            was, Slow.first = Slow.first, False
+            await asyncio.sleep(0.05 if was else 0)
+            return await super().get_or_create_session(address)
+
+    async with Slow.open(encryption_key=bytes(32)) as sessions:
+        slow = Talk(sessions, talk.model)
+        await asyncio.gather(slow.say("one"), slow.say("two"))
+        assert [content for role, content, _ in await slow.kept() if role == "user"] == ["one", "two"]
 
 
 async def test_a_message_too_long_for_the_model_is_refused_in_words(talk: Talk) -> None:

@@ -34,7 +34,9 @@ class Terminal:
 
     @classmethod
     @contextmanager
-    def open(cls, arguments: Sequence[str], environ: Mapping[str, str]) -> Iterator[Terminal]:
+    def open(
+        cls, arguments: Sequence[str], environ: Mapping[str, str], *, term: str = "xterm-256color"
+    ) -> Iterator[Terminal]:
         """Run `python -m bot` with these arguments; whatever happens, it does not outlive the block."""
         leader, follower = pty.openpty()
         fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -44,7 +46,7 @@ class Terminal:
             stdout=follower,
             stderr=follower,
             cwd=ROOT,
-            env={**environ, "TERM": "xterm-256color"},
+            env={**environ, "TERM": term},
             start_new_session=True,
         )
         os.close(follower)

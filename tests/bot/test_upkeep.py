@@ -1,0 +1,96 @@
+"""What a running program does by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.upkeep import Upkeep
+from sessions import Address, SessionManager, Status
+from sessions.resets import ResetEvent
+from tests.conftest import ManualClock
+
+ANN = Address(platform="console", account="local", chat_id="terminal", user_id="ann")
+HOUR, DAY = 3600.0, 86_400.0
+
+
+@pytest.fixture
+async def sessions(clock: ManualClock) -> AsyncIterator[SessionManager]:
+    opened = SessionManager.open(encryption_key=bytes(range(32)), clock=clock, idle_reset_minutes=30)
+    async with opened as manager:
+        session = await manager.get_or_create_session(ANN)
+        await manager.add_message(session.id, role="user", content="long ago")
+        yield manager
+
+
+class Notices:
+    """Waits for resets to be told."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[ResetEvent] = asyncio.Queue()
+
+    async def __call__(self, event: ResetEvent) -> None:
+        await self.events.put(event)
+
+    async def first(self) -> ResetEvent:
+        async with asyncio.timeout(10):
+            return await self.events.get()
+
+
+async def test_resets_that_come_due_are_carried_out_and_told(sessions: SessionManager, clock: ManualClock) -> None:
+    """Nobody has to write for it; it happens once, with its reason."""
+    notices = Notices()
+    clock.advance(HOUR)
+    upkeep = Upkeep(sessions, notices, after=0.0, every=0.05)
+    upkeep.start()
+    event = await notices.first()
+    await asyncio.sleep(0.2)
+    await upkeep.stop()
+
+    assert (event.address, event.reason) == (ANN, "idle")
+    assert (await sessions.get_session(event.archived.id)).status is Status.EXPIRED
+    assert notices.events.empty()
+
+
+async def test_a_program_that_ends_at_once_does_nothing(sessions: SessionManager, clock: ManualClock) -> None:
+    """What is due waits for the next message or the next program."""
+    notices = Notices()
+    clock.advance(HOUR)
+    upkeep = Upkeep(sessions, notices, after=60.0)
+    upkeep.start()
+    await asyncio.sleep(0)
+    await upkeep.stop()
+
+    assert notices.events.empty()
+
+
+async def test_what_is_past_its_time_is_erased(sessions: SessionManager, clock: ManualClock) -> None:
+    """After the days that the settings name, and not before."""
+    old = await sessions.current_session(ANN)
+    await sessions.new_session(ANN)
+    clock.advance(8 * DAY)
+    fresh = await sessions.get_or_create_session(ANN)
+    await sessions.add_message(fresh.id, role="user", content="just now")
+
+    for days, left in ((30, 2), (7, 1)):
+        upkeep = Upkeep(sessions, Notices(), retention_days=days, after=0.0, every=60.0)
+        upkeep.start()
+        await asyncio.sleep(0.3)
+        await upkeep.stop()
+        assert len([one for one in await sessions.own_sessions(ANN) if one.message_count]) == left
+    assert old is not None
+    assert old.id not in {one.id for one in await sessions.own_sessions(ANN)}
+
+
+async def test_nothing_is_erased_unless_asked_for(sessions: SessionManager, clock: ManualClock) -> None:
+    """0 days keeps everything."""
+    await sessions.new_session(ANN)
+    clock.advance(10_000 * DAY)
+    upkeep = Upkeep(sessions, Notices(), retention_days=0, after=0.0, every=60.0)
+    upkeep.start()
+    await asyncio.sleep(0.2)
+    await upkeep.stop()
+
+    assert any(one.message_count for one in await sessions.own_sessions(ANN))

@@ -1,0 +1,448 @@
+"""Stores: what every database must do, in terms of sealed rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sessions.errors import StaleSession, Tampered
+from sessions.records import (
+    Census,
+    Change,
+    EntryRow,
+    Foundation,
+    HeadUpdate,
+    KeyringRow,
+    MessageRow,
+    PreferenceRow,
+    SessionRow,
+    record_id,
+)
+from sessions.sqlite.store import SqliteStore
+from sessions.store import Store
+
+MakeStore = Callable[[Path], Store]
+
+# One line for each database. Those that outlive their process are opened a second time as well.
+LASTING: dict[str, MakeStore] = {"sqlite file": lambda folder: SqliteStore(folder / "palaver.db")}
+PASSING: dict[str, MakeStore] = {"sqlite memory": lambda folder: SqliteStore(None)}
+
+FOUNDATION = Foundation(
+    install_id=b"i" * 16,
+    salt=b"s" * 16,
+    created_at=1_000,
+    keyring=(
+        KeyringRow(
+            kid=b"k" * 8, provider="raw", parameters="", state="primary", created_at=1_000, check_value=b"c" * 32
+        ),
+    ),
+    secrets={"index": b"w" * 70, "census": b"x" * 70},
+)
+EMPTY = Census(0, 0, 0, b"m" * 16)
+
+
+@pytest.fixture(params=[*LASTING, *PASSING])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """A store that was just founded."""
+    opened = (LASTING | PASSING)[request.param](tmp_path)
+    assert await opened.open() is None
+    await opened.found(FOUNDATION, EMPTY)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(params=[*LASTING])
+def make_lasting(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
+    """Make a store that can be closed and made again."""
+    return lambda: LASTING[request.param](tmp_path)
+
+
+def row(number: int, **fields: object) -> SessionRow:
+    """Give the row of a session of its own key and owner."""
+    made = SessionRow(
+        number=number,
+        id=f"session{number:05}",
+        key_idx=b"key%d" % number,
+        owner_idx=b"owner%d" % number,
+        status="active",
+        created_at=1_000,
+        last_activity_at=2_000,
+        updated_at=3_000,
+        next_reset_at=None,
+        head=0,
+        stored=0,
+        entries=0,
+        message_count=0,
+        input_tokens=0,
+        output_tokens=0,
+        cached_tokens=0,
+        version=1,
+        profile_version=1,
+        profile=b"\x00profile\xff",
+        wrapped=b"wrapped",
+        commitment=b"commitment",
+        mac=b"mac",
+    )
+    return replace(made, **fields)  # type: ignore[arg-type]  # the tests name fields of the row
+
+
+def message(number: int, position: int, *, keep: int = 0, body: bytes = b"\x00sealed\xff") -> MessageRow:
+    """Give a sealed message for a place."""
+    return MessageRow(record_id(number, position), 0, 1, 1, keep, 5_000 + position, body)
+
+
+def entry(number: int, position: int) -> EntryRow:
+    """Give a sealed journal entry for a place."""
+    return EntryRow(record_id(number, position), 3, 6_000 + position, b"entry%d" % position)
+
+
+def head(number: int, position: int, *, expected: int, entries: int = 0) -> HeadUpdate:
+    """Give the update that goes with a message at a place."""
+    return HeadUpdate(
+        7_000, 8_000, 9_000, position, position, entries, position, 1, 2, 3, expected + 1, b"new", number, expected
+    )
+
+
+async def add(store: Store, *rows: SessionRow) -> None:
+    """Store new sessions."""
+    await store.commit([Change(row=each, expected=None) for each in rows])
+
+
+async def fill(store: Store, number: int, count: int) -> None:
+    """Store a session with so many messages, every tenth of them to be kept."""
+    messages = tuple(message(number, position, keep=int(position % 10 == 0)) for position in range(1, count + 1))
+    stored = row(number, head=count, stored=count, message_count=count)
+    await store.commit([Change(row=stored, expected=None, messages=messages)])
+
+
+async def positions(store: Store, number: int, *, last: int = 1000) -> list[int]:
+    """List the positions at which a session has messages."""
+    found = await store.messages(record_id(number, 1), record_id(number, last), last, newest=False)
+    return [record - record_id(number, 0) for record, *_ in found]
+
+
+# -- opening -----------------------------------------------------------------------------------------
+
+
+async def test_a_store_gives_back_what_it_was_founded_with(make_lasting: Callable[[], Store]) -> None:
+    """A store is new until it is founded; afterwards it gives the foundation and the census it was given."""
+    store = make_lasting()
+    assert await store.open() is None
+    await store.found(FOUNDATION, EMPTY)
+    await store.close()
+    store = make_lasting()
+    assert await store.open() == FOUNDATION
+    await store.ready()
+    assert await store.census() == EMPTY
+    await store.close()
+
+
+async def test_what_was_acknowledged_is_there_when_the_store_is_opened_again(
+    make_lasting: Callable[[], Store],
+) -> None:
+    """Sessions, messages, journal and preferences come back byte for byte."""
+    store = make_lasting()
+    await store.open()
+    await store.found(FOUNDATION, EMPTY)
+    change = Change(row=row(1), expected=None, messages=(message(1, 1),), entries=(entry(1, 1),))
+    await store.commit([change], lambda _: Census(1, 0, 0, b"one"))
+    preference = PreferenceRow(b"idx", 1, b"body")
+    await store.put_preference(preference, lambda _: Census(1, 1, 1, b"two"))
+    await store.close()
+    store = make_lasting()
+    await store.open()
+    await store.ready()
+    assert await store.session("session00001") == row(1)
+    assert list(map(tuple, await store.messages(0, 1 << 60, 9, newest=False))) == [message(1, 1)]
+    assert await store.journal(1) == [entry(1, 1)]
+    assert await store.preferences() == [preference]
+    assert await store.census() == Census(1, 1, 1, b"two")
+    await store.close()
+
+
+async def test_closing_writes_what_is_queued(make_lasting: Callable[[], Store]) -> None:
+    """A write that was asked for before the store was closed is acknowledged and there afterwards."""
+    store = make_lasting()
+    await store.open()
+    await store.found(FOUNDATION, EMPTY)
+    writes = [asyncio.ensure_future(add(store, row(number))) for number in range(1, 21)]
+    await asyncio.sleep(0)
+    await store.close()
+    await asyncio.gather(*writes)
+    store = make_lasting()
+    await store.open()
+    assert len(await store.sessions_after(0, 100)) == 20
+    await store.close()
+
+
+# -- one message -------------------------------------------------------------------------------------
+
+
+async def test_append_stores_a_message_and_the_head_that_goes_with_it(store: Store) -> None:
+    """After an append the message is there and every field of the session is as the update says."""
+    await add(store, row(1))
+    await store.append(head(1, 1, expected=1, entries=1), message(1, 1), [entry(1, 1)])
+    (found,) = await store.messages(0, 1 << 60, 9, newest=False)
+    assert tuple(found) == message(1, 1)
+    assert await store.journal(1) == [entry(1, 1)]
+    expected = row(1, last_activity_at=7_000, updated_at=8_000, next_reset_at=9_000, head=1, stored=1, entries=1)
+    counted = replace(expected, message_count=1, input_tokens=1, output_tokens=2, cached_tokens=3)
+    assert await store.session("session00001") == replace(counted, version=2, mac=b"new")
+
+
+async def test_append_to_another_version_stores_nothing(store: Store) -> None:
+    """Whoever saw an older version of a session is refused, and neither message nor head change."""
+    await add(store, row(1))
+    await store.append(head(1, 1, expected=1), message(1, 1))
+    with pytest.raises(StaleSession):
+        await store.append(head(1, 2, expected=1), message(1, 2))
+    assert await positions(store, 1) == [1]
+
+
+async def test_append_to_a_session_that_is_gone_stores_nothing(store: Store) -> None:
+    """A message for no session is refused like one for another version."""
+    with pytest.raises(StaleSession):
+        await store.append(head(1, 1, expected=1), message(1, 1))
+    assert await positions(store, 1) == []
+
+
+async def test_append_to_a_taken_place_is_noticed(store: Store) -> None:
+    """A place that is taken means that the row is an old one put back; nothing is stored."""
+    await add(store, row(1))
+    await store.append(head(1, 1, expected=1), message(1, 1))
+    before = await store.session("session00001")
+    with pytest.raises(Tampered):
+        await store.append(head(1, 1, expected=2), message(1, 1, body=b"another"))
+    assert await store.session("session00001") == before
+    (found,) = await store.messages(0, 1 << 60, 9, newest=False)
+    assert tuple(found) == message(1, 1)
+
+
+async def test_of_writers_that_saw_the_same_version_one_succeeds(store: Store) -> None:
+    """Of twenty appends at once that expect one version the first is stored and the others are refused."""
+    await add(store, row(1))
+    update = head(1, 1, expected=1)
+    results = await asyncio.gather(*(store.append(update, message(1, 1)) for _ in range(20)), return_exceptions=True)
+    assert [result for result in results if result is None] == [None]
+    assert sum(isinstance(result, StaleSession) for result in results) == 19
+
+
+async def test_writers_of_different_sessions_do_not_disturb_each_other(store: Store) -> None:
+    """Fifty sessions take ten messages each at once, and one that is refused takes nobody with it."""
+
+    async def talk(number: int) -> None:
+        for position in range(1, 11):
+            await store.append(head(number, position, expected=position), message(number, position))
+
+    await add(store, *(row(number) for number in range(1, 51)))
+    talks = [talk(number) for number in range(1, 51)]
+    refused = [store.append(head(number, 1, expected=77), message(number, 99)) for number in range(1, 51)]
+    results = await asyncio.gather(*talks, *refused, return_exceptions=True)
+    assert results[:50] == [None] * 50
+    assert all(isinstance(result, StaleSession) for result in results[50:])
+    for number in range(1, 51):
+        assert await positions(store, number) == list(range(1, 11))
+
+
+async def test_a_cancelled_append_is_stored_and_its_caller_learns_it_late(store: Store) -> None:
+    """Cancelling a caller does not tear a unit of work: its error comes when all of it is stored."""
+    await add(store, row(1))
+    task = asyncio.ensure_future(store.append(head(1, 1, expected=1), message(1, 1)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    found = await store.session("session00001")
+    assert found is not None
+    assert (found.stored, await positions(store, 1)) == (1, [1])
+
+
+# -- units of work -----------------------------------------------------------------------------------
+
+
+async def test_a_unit_of_work_is_applied_whole(store: Store) -> None:
+    """One commit ends a session and begins another of the same key, with messages, entries and links."""
+    await add(store, row(1))
+    ended = Change(row=row(1, status="completed", version=2), expected=1, entries=(entry(1, 1),))
+    begun = Change(row=row(2, key_idx=b"key1"), expected=None, messages=(message(2, 1),), sources=(1,))
+    await store.commit([ended, begun], lambda before: Census(before.sessions + 2, 0, 0, b"two"))
+    current = await store.current(b"key1")
+    assert current is not None
+    assert current.number == 2
+    assert await store.session("session00001") == ended.row
+    assert (await store.readers_of(1), await store.sources_of(2)) == ([2], [1])
+    assert (await store.census()).sessions == 2
+
+
+async def test_a_unit_of_work_that_fails_leaves_nothing(store: Store) -> None:
+    """If one change of several does not fit, none of them is applied and the counts stay."""
+    await add(store, row(1))
+    fits = Change(row=row(2), expected=None, messages=(message(2, 1),), entries=(entry(2, 1),), sources=(1,))
+    does_not = Change(row=row(1, version=9), expected=8)
+    with pytest.raises(StaleSession):
+        await store.commit([fits, does_not], lambda _: Census(9, 9, 9, b"nine"))
+    assert [found.number for found in await store.sessions_after(0, 9)] == [1]
+    assert await positions(store, 2) == []
+    assert (await store.journal(2), await store.readers_of(1), await store.census()) == ([], [], EMPTY)
+
+
+async def test_the_counts_belong_to_the_unit_of_work(store: Store) -> None:
+    """If the counts before are not to be believed, nothing is applied."""
+
+    def refuse(before: Census) -> Census:
+        raise Tampered("the census of the store")
+
+    with pytest.raises(Tampered):
+        await store.commit([Change(row=row(1), expected=None)], refuse)
+    with pytest.raises(Tampered):
+        await store.put_preference(PreferenceRow(b"idx", 1, b"body"), refuse)
+    assert await store.sessions_after(0, 9) == []
+    assert await store.preferences() == []
+
+
+@pytest.mark.parametrize("status", ["active", "error"])
+async def test_a_key_has_one_current_session(store: Store, status: str) -> None:
+    """A second current session of one key is refused, whether it is new or comes back."""
+    await add(store, row(1), row(2, key_idx=b"key1", status="paused"))
+    with pytest.raises(StaleSession):
+        await add(store, row(3, key_idx=b"key1", status=status))
+    with pytest.raises(StaleSession):
+        await store.commit([Change(row=row(2, key_idx=b"key1", status=status, version=2), expected=1)])
+    current = await store.current(b"key1")
+    assert current == row(1)
+
+
+async def test_a_session_that_does_not_open_can_be_set_aside(store: Store) -> None:
+    """It gets a status that is not current and no reset, and its key is free; the rest stays as it was."""
+    await add(store, row(1, next_reset_at=5))
+    await store.set_aside(1, "paused")
+    assert await store.current(b"key1") is None
+    assert await store.session("session00001") == row(1, status="paused")
+
+
+async def test_numbers_are_given_once(make_lasting: Callable[[], Store]) -> None:
+    """A number is never given again, not even that of an erased session after a restart."""
+    store = make_lasting()
+    await store.open()
+    await store.found(FOUNDATION, EMPTY)
+    given = [await store.next_number() for _ in range(3)]
+    await add(store, *(row(number) for number in given))
+    await store.erase_sessions([given[-1]], lambda before: before)
+    await store.close()
+    store = make_lasting()
+    await store.open()
+    assert await store.next_number() > given[-1]
+    await store.close()
+
+
+# -- erasing -----------------------------------------------------------------------------------------
+
+
+async def test_erased_sessions_are_gone_at_once_and_their_rows_soon(store: Store) -> None:
+    """Row and key go with the first step, messages, journal and links with the second; others keep theirs."""
+    await fill(store, 1, 30)
+    await fill(store, 2, 5)
+    await store.commit([Change(row=row(3), expected=None, entries=(entry(3, 1),), sources=(1, 2))])
+    await store.erase_sessions([1, 3], lambda before: Census(7, 0, 0, b"seven"))
+    assert [found.number for found in await store.sessions_after(0, 9)] == [2]
+    assert (await store.census()).sessions == 7
+    assert await store.sweep_erased() == 30
+    assert await positions(store, 1) == []
+    assert await positions(store, 2) == [1, 2, 3, 4, 5]
+    assert (await store.journal(3), await store.readers_of(1), await store.readers_of(2)) == ([], [], [])
+    assert await store.sweep_erased() == 0
+
+
+async def test_erasing_goes_on_where_it_was_left(make_lasting: Callable[[], Store]) -> None:
+    """What an erasure has not removed before the store was closed is removed when it is opened again."""
+    store = make_lasting()
+    await store.open()
+    await store.found(FOUNDATION, EMPTY)
+    await fill(store, 1, 30)
+    await store.erase_sessions([1], lambda before: before)
+    await store.close()
+    store = make_lasting()
+    await store.open()
+    await store.ready()
+    assert await positions(store, 1) == []
+    await store.close()
+
+
+# -- reading -----------------------------------------------------------------------------------------
+
+
+async def test_sessions_are_found_by_what_identifies_them(store: Store) -> None:
+    """By id, number, key and owner; of a key or owner the newest first; all of them page by page."""
+    shared = [row(1, status="completed"), row(2), row(3, status="paused")]
+    shared = [replace(each, key_idx=b"k", owner_idx=b"o") for each in shared]
+    await add(store, *shared, row(4))
+    assert await store.session("session00003") == shared[2]
+    assert await store.session_by_number(3) == shared[2]
+    assert await store.current(b"k") == shared[1]
+    assert await store.sessions_of_key(b"k") == shared[::-1]
+    assert await store.sessions_of_owner(b"o") == shared[::-1]
+    assert [found.number for found in await store.sessions_after(1, 2)] == [2, 3]
+    assert [found.number for found in await store.sessions_after(3, 2)] == [4]
+
+
+async def test_what_is_not_there_is_not_found(store: Store) -> None:
+    """An unknown id, number, key or owner gives nothing, and no error."""
+    assert (await store.session("nobody"), await store.session_by_number(1), await store.current(b"k")) == (None,) * 3
+    assert (await store.sessions_of_key(b"k"), await store.sessions_of_owner(b"o")) == ([], [])
+    assert (await store.preference(b"idx"), await store.journal(1), await store.readers_of(1)) == (None, [], [])
+
+
+async def test_due_sessions_come_earliest_first(store: Store) -> None:
+    """Only those whose time has come, the earliest first, no more than asked for."""
+    times = {1: 300, 2: 100, 3: None, 4: 200, 5: 301}
+    await add(store, *(row(number, next_reset_at=at) for number, at in times.items()))
+    assert [found.number for found in await store.due(300, 9)] == [2, 4, 1]
+    assert [found.number for found in await store.due(300, 2)] == [2, 4]
+    assert await store.due(99, 9) == []
+
+
+async def test_messages_are_read_in_order_from_either_end(store: Store) -> None:
+    """A range gives its first or last messages in order of position, and none of the neighbours'."""
+    for number in (1, 2, 3):
+        await fill(store, number, 25)
+    bounds = (record_id(2, 1), record_id(2, 25))
+
+    async def read(limit: int, *, newest: bool, kept: bool = False) -> list[int]:
+        found = await store.messages(*bounds, limit, newest=newest, kept=kept)
+        return [record - record_id(2, 0) for record, *_ in found]
+
+    assert await read(3, newest=False) == [1, 2, 3]
+    assert await read(3, newest=True) == [23, 24, 25]
+    assert await read(99, newest=True) == list(range(1, 26))
+    assert await read(1, newest=True, kept=True) == [20]
+    assert await read(99, newest=False, kept=True) == [10, 20]
+
+
+async def test_the_journal_is_read_in_order(store: Store) -> None:
+    """Entries come oldest first, whatever the order in which they were stored, and of one session only."""
+    entries = tuple(entry(1, position) for position in (2, 1, 3))
+    await store.commit([Change(row=row(1), expected=None, entries=entries)])
+    await store.commit([Change(row=row(2), expected=None, entries=(entry(2, 1),))])
+    assert await store.journal(1) == [entry(1, 1), entry(1, 2), entry(1, 3)]
+
+
+async def test_preferences_are_replaced(store: Store) -> None:
+    """There is one preference under an index, the one put last."""
+    for revision in (1, 2):
+        preference = PreferenceRow(b"idx", revision, b"body%d" % revision)
+        await store.put_preference(preference, lambda _, n=revision: Census(0, 1, n, b"m"))  # type: ignore[misc]
+    assert await store.preference(b"idx") == PreferenceRow(b"idx", 2, b"body2")
+    assert await store.count_rows() == Census(0, 1, 2, b"")
+
+
+async def test_records_that_do_not_belong_are_counted(store: Store) -> None:
+    """Records beyond what a session has, and those of no session, are counted; a store in order has none."""
+    await fill(store, 1, 5)
+    assert (await store.strays(1, 5, 0), await store.orphans()) == (0, 0)
+    await store.commit([Change(row=row(2), expected=None, messages=(message(9, 1),), entries=(entry(1, 1),))])
+    assert await store.strays(1, 4, 0) == 2
+    assert await store.orphans() == 1
