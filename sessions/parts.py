@@ -103,7 +103,7 @@ class Parts:
                 summarizer=options.summarizer,
                 now=now,
             ),
-            turns=Turns(cache, transcripts, timeline, lifecycle, now),
+            turns=Turns(cache, transcripts, timeline, now),
             sweep=Sweep(store, cache, lifecycle, resets, preferences, lanes, now),
             erasure=Erasure(store, cache, transcripts, census, lifecycle.locks, now),
             inspection=Inspection(store, cache, transcripts, preferences, census),

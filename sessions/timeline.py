@@ -212,7 +212,8 @@ class Timeline:
                 raise NothingToUndo("undo")
             count, before = question.seq - 1, locked.row.message_count
             draft = Draft(locked, self._now())
-            if locked.journal.redoable(locked.place) is None:  # else one came from further on, and that is marked
+            ahead = locked.journal.redoable(locked.place)
+            if ahead is None or ahead.op != "turn":  # else one came from further on, and that is marked
                 self._mark(draft, "before undoing", automatic=True)
             position = await self._position(draft, count)
             note_move([draft], "turn", Place(locked.row.id, position), locked.place, undone=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from sessions.cache import SessionCache
-from sessions.lifecycle import Lifecycle
+from sessions.draft import Draft
 from sessions.live import LiveSession, check_usage, moment
 from sessions.message import JsonValue, Message, Usage, clean_text
 from sessions.session import Status
@@ -23,11 +23,9 @@ class Turns:
         cache: SessionCache,
         transcripts: Transcripts,
         timeline: Timeline,
-        lifecycle: Lifecycle,
         now: Callable[[], int],
     ) -> None:
-        self._cache, self._transcripts, self._timeline = cache, transcripts, timeline
-        self._lifecycle, self._now = lifecycle, now
+        self._cache, self._transcripts, self._timeline, self._now = cache, transcripts, timeline, now
 
     async def begin(self, session_id: str, question: Message, content: bytes) -> Turn:
         """Store the question; it is durable when this returns."""
@@ -62,11 +60,16 @@ class Turns:
             if data or not failed:
                 stored = await self._store(live, turn, data, usage, partial or failed, metadata, current=current)
             current = current and Status(live.row.status).is_current
-            wanted = Status.ERROR if failed else Status.ACTIVE
-            changes = current and live.row.status != wanted.value
-        if changes:
-            await self._lifecycle.set_status(turn.session_id, wanted)
+            if current:
+                await self._set_status(live, Status.ERROR if failed else Status.ACTIVE)
         return TurnOutcome(message=stored, current=current)
+
+    async def _set_status(self, live: LiveSession, status: Status) -> None:
+        """Note how the turn ended, before anybody can end the session: it must not come back by this."""
+        if live.row.status != status.value:
+            draft = Draft(live, self._now())
+            draft.row.status = status.value
+            await self._cache.commit([draft])
 
     async def _store(
         self,

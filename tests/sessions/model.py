@@ -191,7 +191,8 @@ class Model:
         questions = [at for at, text in enumerate(talk.path) if is_question(text)]
         if not questions:
             return None
-        if not self._redoable(talk):
+        ahead = self._redoable(talk)
+        if ahead is None or ahead.op != "turn":
             talk.mark("before undo", automatic=True)
         rest = talk.path[: questions[-1]]
         self.moves.append(Move("turn", (talk.id, rest), talk.place, undone=True))

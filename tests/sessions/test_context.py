@@ -200,3 +200,15 @@ async def test_what_can_not_be_read_is_never_sent(open_store: Opener, db_path: P
             context = await sessions.get_context_history(session.id, max_tokens=1_000, strategy=strategy)
             assert [m.content for m in context] == ["one", "two", "re: two"]
             assert context.dropped == 2
+
+
+async def test_no_budget_is_exceeded_by_a_single_token(open_memory: Opened) -> None:
+    """Every budget from one token to more than there is."""
+    async with open_memory() as sessions:
+        session = await sessions.get_or_create_session(ANN)
+        await say(sessions, session.id, "one", "two and more", "three and much more than that")
+        every = await sessions.get_history(session.id)
+        for max_tokens in range(1, sum(cost(message, ByteEstimate()) for message in every) + 2):
+            for strategy in get_args(StrategyName):
+                context = await sessions.get_context_history(session.id, max_tokens=max_tokens, strategy=strategy)
+                check(context, every, max_tokens)

@@ -280,3 +280,22 @@ async def test_erasing_twice_at_the_same_moment_counts_once(open_memory: Callabl
         erased = await asyncio.gather(*(sessions.delete_session(session.id) for _ in range(3)))
         assert sorted(erased) == [0, 0, 4]
         assert await sessions.verify() == []
+
+
+async def test_a_place_in_the_first_of_three_generations_survives_it(open_store: Opener) -> None:
+    """A fork of a fork that went back to what the first one said finds it again in the second one."""
+    async with open_store() as sessions:
+        first = await begun(sessions)
+        await sessions.new_session(ANN)
+        second = await sessions.fork(first.id)
+        await say(sessions, second.id, "three")
+        await sessions.new_session(ANN)
+        third = await sessions.fork(second.id)
+        await sessions.undo(ANN, steps=2)
+        await say(sessions, third.id, "zwei")
+        await sessions.delete_session(first.id)
+        assert await texts(sessions, third.id) == ["one", "re: one", "zwei", "re: zwei"]
+        assert await sessions.verify() == []
+        await sessions.delete_session(second.id)
+        assert await texts(sessions, third.id) == ["one", "re: one", "zwei", "re: zwei"]
+        assert await sessions.verify() == []

@@ -164,7 +164,9 @@ async def test_stop_between_two_turns_reaches_the_next_one() -> None:
             await settle()
         stopped.append(course.lanes.stop("s"))
 
-    results = await asyncio.gather(first(), course.start("next"), return_exceptions=True)
+    turn = asyncio.ensure_future(first())
+    await asyncio.sleep(0)
+    results = await asyncio.wait_for(asyncio.gather(turn, course.start("next"), return_exceptions=True), 5)
     assert stopped == [True]
     assert isinstance(results[1], asyncio.CancelledError)
     assert course.entered == []

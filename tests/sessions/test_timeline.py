@@ -307,6 +307,20 @@ async def test_an_erased_session_is_not_come_back_to(open_memory: Callable[[], S
         assert [step.op for step in await sessions.undo(ANN, steps=3)] == ["turn"]
 
 
+async def test_a_turn_undone_after_a_reset_was_undone_stays_reachable(
+    open_memory: Callable[[], SessionManager],
+) -> None:
+    """That a reset could be done again does not mean that the turn before it can be."""
+    async with open_memory() as sessions:
+        session = await sessions.get_or_create_session(ANN)
+        await say(sessions, session.id, "one", "two")
+        await sessions.reset(ANN)
+        assert [step.op for step in await sessions.undo(ANN, steps=2)] == ["reset", "turn"]
+        await say(sessions, session.id, "other")
+        await sessions.restore_checkpoint(f"{session.id}-a1")
+        assert await texts(sessions, session.id) == ["one", "re: one", "two", "re: two"]
+
+
 @pytest.mark.parametrize("steps", [0, -1, 101])
 async def test_the_number_of_steps_is_checked(open_memory: Callable[[], SessionManager], steps: int) -> None:
     """From 1 to 100 steps can be taken at once."""
