@@ -20,7 +20,10 @@ class Outlet(Protocol):
         """Show the next piece of a reply that is still being made. The first call starts it."""
 
     async def finish(self, reply: Reply) -> None:
-        """End what `feed` began; `reply.text` is all of it. May come without any `feed`."""
+        """End what `feed` began; `reply.text` is all of it, and empty when the reply is to be dropped.
+
+        May come without any `feed`.
+        """
 
 
 Handler = Callable[[Inbound, Outlet], Awaitable[None]]

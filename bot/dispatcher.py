@@ -14,7 +14,7 @@ from bot.commands.grammar import strip
 from bot.commands.registry import run_command
 from bot.confirmations import Confirmations
 from bot.mishaps import APOLOGY, note_mishap
-from bot.reset_notice import is_due, reason_of, reset_notice
+from bot.reset_notice import reset_notice
 from bot.turn_runner import TurnRunner
 from sessions.address import Address
 from sessions.errors import SessionError, VaultError
@@ -76,15 +76,11 @@ class Dispatcher:
     async def _announce_reset(self, context: Context) -> None:
         """Carry out a reset that is due before anything else, and say so: none happens silently."""
         try:
-            before = await context.sessions.current_session(context.address)
+            event = await context.sessions.reset_if_due(context.address)
         except VaultError:
             return  # a session that does not open must not keep anybody from /new
-        if before is None or not is_due(before, context.now):
-            return
-        rule = await context.sessions.reset_rule(before.id)
-        after = await context.session()
-        if after.id != before.id:
-            await self._announce(context.address, reset_notice(before, reason_of(before, rule.policy)))
+        if event is not None:
+            await self._announce(context.address, reset_notice(event.archived, event.reason))
 
 
 def _without_slash(inbound: Inbound, text: str) -> Inbound:

@@ -64,7 +64,9 @@ class Upkeep:
 
     async def _erase_old(self) -> None:
         try:
-            erased = await self._sessions.cleanup(older_than=self._retention, keep_checkpoints=False)
+            erased = await self._sessions.cleanup(
+                older_than=self._retention, keep_checkpoints=False, archived_only=True
+            )
         except SessionError as error:
             note_mishap(log, error)
             return

@@ -145,7 +145,7 @@ class ContextBuilder:
     def _context(
         self, live: LiveSession, groups: Sequence[Sequence[Message]], strategy: StrategyName, note: str | None = None
     ) -> Context:
-        messages = sorted((m for group in groups for m in group), key=lambda m: m.seq)
+        messages = sorted((m for group in groups for m in group), key=_place)
         return Context(
             messages=tuple(messages),
             tokens=self._sum(messages),
@@ -180,6 +180,11 @@ def covers(summary: Message | None) -> int:
     """Give the number of the last message that a summary stands for."""
     reach = None if summary is None or summary.metadata is None else summary.metadata.get("covers")
     return reach if isinstance(reach, int) else 0
+
+
+def _place(message: Message) -> float:
+    """Give where a message belongs: a summary right behind what it stands for, though it was stored later."""
+    return covers(message) + 0.5 if message.kind == "summary" else message.seq
 
 
 def check_budget(max_tokens: int) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sessions.cache import SessionCache
 from sessions.census import CensusKeeper
 from sessions.draft import Draft
+from sessions.errors import VaultError
 from sessions.journal import EntryKind
 from sessions.lanes import KeyedLocks
 from sessions.live import LiveSession
@@ -70,7 +71,11 @@ class Erasure:
         All its foreign places lie on the one line that it came from, which the first of them names. If that
         goes, the line is sealed anew for the fork; else the others are found on it.
         """
-        async with self._cache.locked((await self._cache.get_number(reader)).row.id) as fork:
+        try:
+            fork_id = (await self._cache.get_number(reader)).row.id
+        except VaultError:
+            return  # it does not open, so nobody reads anything there; that must not keep the other from going
+        async with self._cache.locked(fork_id) as fork:
             places = fork.journal.foreign
             if not any(place.number in numbers for place in places):
                 return  # done already, before a crash

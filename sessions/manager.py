@@ -492,9 +492,16 @@ class SessionManager:
 
     # -- care ----------------------------------------------------------------------------------
 
-    async def cleanup(self, *, older_than: str | timedelta = "30d", keep_checkpoints: bool = True) -> int:
-        """Erase sessions without activity for `older_than`; with `keep_checkpoints` not those that have one."""
-        rows = await self._parts.sweep.older_than(older_than, keep_checkpoints=keep_checkpoints)
+    async def cleanup(
+        self, *, older_than: str | timedelta = "30d", keep_checkpoints: bool = True, archived_only: bool = False
+    ) -> int:
+        """Erase sessions without activity for `older_than`, such as `30d` or `12h`; give their number.
+
+        With `keep_checkpoints` those that have one stay, with `archived_only` those that are current.
+        """
+        rows = await self._parts.sweep.older_than(
+            older_than, keep_checkpoints=keep_checkpoints, archived_only=archived_only
+        )
         return (await self._parts.erasure.erase(rows)).sessions
 
     async def own_sessions(self, address: Address) -> list[Session]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 from sessions.cache import SessionCache
-from sessions.errors import InvalidValue, VaultError
+from sessions.errors import InvalidValue, NotFound, StoreError, VaultError
 from sessions.lanes import Lanes
 from sessions.lifecycle import Lifecycle
 from sessions.live import LiveSession, moment
@@ -45,14 +45,29 @@ class Sweep:
             await self._follow_rules()
         await self._store.sweep_erased()  # what a reader held back the last time
         events: list[ResetEvent] = []
-        for row in await self._store.due(self._now(), BATCH):
-            try:
-                event = await self.one(await self._cache.get(row.id))
-            except VaultError:
-                continue  # it says so itself when somebody uses it
-            if event is not None:
-                events.append(event)
-        return events
+        try:
+            async for row in self._due():
+                event = await self._reset(row)
+                if event is not None:
+                    events.append(event)
+        except StoreError:
+            if not events:
+                raise
+        return events  # those that happened are told, whatever stopped the others
+
+    async def _due(self) -> AsyncIterator[SessionRow]:
+        """Go through what is due; what can not be reset now stays so and must not stand before the rest."""
+        until, passed = self._now(), set[int]()
+        while rows := [row for row in await self._store.due(until, BATCH + len(passed)) if row.number not in passed]:
+            for row in rows:
+                passed.add(row.number)
+                yield row
+
+    async def _reset(self, row: SessionRow) -> ResetEvent | None:
+        try:
+            return await self.one(await self._cache.get(row.id))
+        except (VaultError, NotFound):
+            return None  # it says so itself when somebody uses it; or it was erased meanwhile
 
     async def one(self, live: LiveSession) -> ResetEvent | None:
         """Reset one session if it is due; that decides for a message that comes in and for the sweep alike."""
@@ -105,12 +120,16 @@ class Sweep:
             await self._preferences.set_rules(rules._replace(applied=True))
         self._followed = True
 
-    async def older_than(self, age: str | timedelta, *, keep_checkpoints: bool) -> list[SessionRow]:
+    async def older_than(
+        self, age: str | timedelta, *, keep_checkpoints: bool, archived_only: bool
+    ) -> list[SessionRow]:
         """List the sessions without activity for that long."""
         before = self._now() - int(parse_age(age).total_seconds() * 1000)
         found = []
         async for row in self._rows():
             if max(row.last_activity_at, row.updated_at) >= before or self._lanes.is_busy(row.id):
+                continue
+            if archived_only and row.status in _CURRENT:
                 continue
             try:
                 live = await self._cache.get(row.id)

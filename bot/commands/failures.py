@@ -17,6 +17,7 @@ from sessions.errors import (
     StoreError,
     StoreFull,
     StoreReadOnly,
+    VaultError,
 )
 
 _WHERE = {
@@ -28,6 +29,11 @@ _PLAIN: tuple[tuple[type[SessionError], str], ...] = (
     (StoreFull, "The disk is full, so nothing was changed. Reading still works."),
     (StoreReadOnly, "The store is open for reading only, so nothing was changed."),
     (StoreError, "The store can not be used right now. Try again in a moment."),
+    (
+        VaultError,
+        "This conversation can not be opened: what is stored of it was changed or is damaged. Nothing of it is shown. "
+        "`/new` begins another one; the person who runs this bot can look into it.",
+    ),
 )
 
 

@@ -299,3 +299,17 @@ async def test_a_place_in_the_first_of_three_generations_survives_it(open_store:
         await sessions.delete_session(second.id)
         assert await texts(sessions, third.id) == ["one", "re: one", "zwei", "re: zwei"]
         assert await sessions.verify() == []
+
+
+async def test_a_damaged_fork_does_not_keep_its_original_from_being_erased(open_store: Opener, db_path: Path) -> None:
+    """What can not be opened can not be handed anything; the original goes all the same."""
+    async with open_store() as sessions:
+        original = await begun(sessions)
+        fork = await sessions.fork(original.id)
+    with sqlite3.connect(db_path) as database:
+        database.execute("UPDATE session SET message_count = 9 WHERE id = ?", (fork.id,))
+    database.close()
+    async with open_store() as sessions:
+        assert await sessions.delete_session(original.id) == 4
+        with pytest.raises(NotFound):
+            await sessions.get_session(original.id)
