@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from sessions.cache import SessionCache
 from sessions.census import CensusKeeper
 from sessions.draft import Draft
-from sessions.errors import VaultError
+from sessions.errors import NotFound, VaultError
 from sessions.journal import EntryKind
 from sessions.lanes import KeyedLocks
 from sessions.live import LiveSession
@@ -46,13 +47,17 @@ class Erasure:
         self._store, self._cache, self._transcripts = store, cache, transcripts
         self._census, self._locks, self._now = census, locks, now
 
-    async def erase(self, rows: Sequence[SessionRow]) -> Receipt:
-        """Erase sessions and hand over to forks what they still read."""
+    async def erase(self, rows: Sequence[SessionRow], *, unused: bool = False) -> Receipt:
+        """Erase sessions and hand over to forks what they still read.
+
+        With `unused` only those that nobody has written to since their rows were read.
+        """
         async with AsyncExitStack() as stack:
             # Nobody may fork meanwhile. Always in the same order, so that two never wait for each other.
             for key_idx in sorted({row.key_idx for row in rows}):
                 await stack.enter_async_context(self._locks.hold(key_idx))
-            there = [row for row in rows if await self._store.session_by_number(row.number)]
+            is_meant = partial(self._is_unused, stack) if unused else self._is_there
+            there = [row for row in rows if await is_meant(row)]
             numbers = {row.number for row in there}
             readers = {reader for number in numbers for reader in await self._store.readers_of(number)}
             for reader in sorted(readers - numbers):  # a fork comes after what it was forked from
@@ -64,6 +69,21 @@ class Erasure:
         if there:
             await self._store.sweep_erased()
         return Receipt(sessions=len(there), messages=sum(row.stored for row in there))
+
+    async def _is_there(self, row: SessionRow) -> bool:
+        return await self._store.session_by_number(row.number) is not None
+
+    async def _is_unused(self, stack: AsyncExitStack, row: SessionRow) -> bool:
+        """Tell whether a session is as its row says; then nobody can write to it any more."""
+        async with AsyncExitStack() as hold:
+            try:
+                live = await hold.enter_async_context(self._cache.locked(row.id))
+            except (NotFound, VaultError):
+                return False
+            if live.row.version == row.version:
+                stack.push_async_exit(hold.pop_all())
+                return True
+            return False
 
     async def _hand_over(self, numbers: set[int], reader: int) -> None:
         """Give a fork what it reads of sessions that are about to go.

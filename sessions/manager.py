@@ -502,7 +502,7 @@ class SessionManager:
         rows = await self._parts.sweep.older_than(
             older_than, keep_checkpoints=keep_checkpoints, archived_only=archived_only
         )
-        return (await self._parts.erasure.erase(rows)).sessions
+        return (await self._parts.erasure.erase(rows, unused=True)).sessions
 
     async def own_sessions(self, address: Address) -> list[Session]:
         """List everything a person owns, in all chats and scopes but the shared ones."""

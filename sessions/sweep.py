@@ -46,22 +46,21 @@ class Sweep:
         await self._store.sweep_erased()  # what a reader held back the last time
         events: list[ResetEvent] = []
         try:
-            async for row in self._due():
-                event = await self._reset(row)
-                if event is not None:
-                    events.append(event)
+            await self._reset_due(events)
         except StoreError:
             if not events:
                 raise
         return events  # those that happened are told, whatever stopped the others
 
-    async def _due(self) -> AsyncIterator[SessionRow]:
+    async def _reset_due(self, events: list[ResetEvent]) -> None:
         """Go through what is due; what can not be reset now stays so and must not stand before the rest."""
         until, passed = self._now(), set[int]()
         while rows := [row for row in await self._store.due(until, BATCH + len(passed)) if row.number not in passed]:
+            passed.update(row.number for row in rows)
             for row in rows:
-                passed.add(row.number)
-                yield row
+                event = await self._reset(row)
+                if event is not None:
+                    events.append(event)
 
     async def _reset(self, row: SessionRow) -> ResetEvent | None:
         try:

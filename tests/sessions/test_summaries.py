@@ -53,7 +53,7 @@ async def test_a_summary_is_made_once_and_stands_for_the_older_part() -> None:
         context = await sessions.get_context_history(session_id, max_tokens=200, strategy="summarize")
         calls = len(summarizer.calls)
         assert calls >= 1
-        summary = context.messages[-1]
+        summary = context.messages[0]
         assert (summary.kind, summary.role, summary.content) == ("summary", "system", f"they talked {calls}")
         assert context.strategy == "summarize"
         assert context.note is None
