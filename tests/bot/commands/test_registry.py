@@ -86,7 +86,7 @@ async def test_mistakes_are_answered_with_the_usage(ann: Person) -> None:
     [
         (_fails_with_full_disk, "disk is full"),
         (_finds_the_store_held, "can not be used right now"),
-        (_finds_damage, "can not be verified"),
+        (_finds_damage, "can not be opened"),
     ],
 )
 async def test_failures_of_the_store_are_answered_without_paths(ann: Person, handler: object, part: str) -> None:
