@@ -44,7 +44,7 @@ class Upkeep:
     async def stop(self) -> None:
         """End, and wait for what is being written."""
         if self._ticker is not None:
-            self._ticker.stop()
+            await self._ticker.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})

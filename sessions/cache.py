@@ -69,7 +69,8 @@ class SessionCache:
             yield {id_: await stack.enter_async_context(self.locked(id_)) for id_ in dict.fromkeys(session_ids)}
 
     def forget(self, session_id: str) -> None:
-        """Drop a session if it is in memory."""
+        """Drop a session if it is in memory or on its way there."""
+        self._loading.pop(session_id, None)
         if session_id in self._live:
             self.drop(self._live[session_id])
 
@@ -126,10 +127,13 @@ class SessionCache:
         """Load a session; those who ask meanwhile get the same one, with the same lock."""
         loading = self._loading.get(session_id)
         if loading is None:
-            loading = asyncio.ensure_future(self._load(session_id, row))
-            self._loading[session_id] = loading
-            loading.add_done_callback(lambda _: self._loading.pop(session_id, None))
+            loading = self._loading[session_id] = asyncio.ensure_future(self._load(session_id, row))
+            loading.add_done_callback(lambda done: self._loaded(session_id, done))
         return await asyncio.shield(loading)
+
+    def _loaded(self, session_id: str, loading: asyncio.Future[LiveSession]) -> None:
+        if self._loading.get(session_id) is loading:
+            del self._loading[session_id]
 
     async def _load(self, session_id: str, row: SessionRow | None) -> LiveSession:
         if row is None and looks_like_id(session_id):
@@ -143,7 +147,10 @@ class SessionCache:
             if newer is None or newer.version == row.version:
                 raise
             return await self._load(session_id, newer)  # it was written to while we read its journal
-        self.add(live)
+        if self._loading.get(session_id) is asyncio.current_task():
+            self.add(live)
+        else:
+            live.dropped = True  # forgotten while it was read
         return live
 
     async def read(self, row: SessionRow) -> LiveSession:

@@ -62,10 +62,12 @@ class Erasure:
             readers = {reader for number in numbers for reader in await self._store.readers_of(number)}
             for reader in sorted(readers - numbers):  # a fork comes after what it was forked from
                 await self._hand_over(numbers, reader)
-            for row in there:
-                self._cache.forget(row.id)
-            if there:
-                await self._store.erase_sessions(sorted(numbers), self._census.change(sessions=-len(there)))
+            try:
+                if there:
+                    await self._store.erase_sessions(sorted(numbers), self._census.change(sessions=-len(there)))
+            finally:
+                for row in there:
+                    self._cache.forget(row.id)
         if there:
             await self._store.sweep_erased()
         return Receipt(sessions=len(there), messages=sum(row.stored for row in there))

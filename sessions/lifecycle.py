@@ -61,7 +61,7 @@ class Lifecycle:
             if live is None:
                 return await self.create(address)
             if self._is_due(live):
-                return await self.expire(live)
+                return await self.expire(live) or live
             return live
 
     def _is_due(self, live: LiveSession) -> bool:
@@ -103,17 +103,28 @@ class Lifecycle:
                 return await self.create(address)
             return await self._replace(old, old.profile.carried_over(), op="reset", status=Status.COMPLETED)
 
-    async def expire(self, old: LiveSession) -> LiveSession:
-        """Archive a session because its reset is due; the caller holds the key's lock."""
-        return await self._replace(old, old.profile.carried_over(), op="expire", status=Status.EXPIRED)
+    async def expire(self, old: LiveSession) -> LiveSession | None:
+        """Archive a session because its reset is due; the caller holds the key's lock.
+
+        Gives None if it is not due any more: somebody was speaking, and had said it when we got hold of the session.
+        """
+        fresh = await self._fresh(old.profile.carried_over())
+        async with self._cache.locked(old.row.id) as locked:
+            if not self._is_due(locked):
+                return None
+            await self._hand_on(locked, fresh, op="expire", status=Status.EXPIRED)
+        return await self._kept(fresh)
 
     async def _replace(self, old: LiveSession, profile: Profile, *, op: str, status: Status) -> LiveSession:
         fresh = await self._fresh(profile)
         async with self._cache.locked(old.row.id) as locked:
-            ended = self._ended(locked, status)
-            note_move([ended, fresh], op, locked.place, Place(fresh.row.id, fresh.row.head))
-            await self._cache.commit([ended, fresh], self._census.change(sessions=1))
+            await self._hand_on(locked, fresh, op=op, status=status)
         return await self._kept(fresh)
+
+    async def _hand_on(self, live: LiveSession, fresh: Draft, *, op: str, status: Status) -> None:
+        ended = self._ended(live, status)
+        note_move([ended, fresh], op, live.place, Place(fresh.row.id, fresh.row.head))
+        await self._cache.commit([ended, fresh], self._census.change(sessions=1))
 
     def _ended(self, live: LiveSession, status: Status) -> Draft:
         draft = Draft(live, self._now())

@@ -49,7 +49,7 @@ class Resets:
     async def follow_rules(self, now_ms: int, *, keep: bool) -> None:
         """Let rules that are new count from now on: what was said before them is not reset at once."""
         before = await self._preferences.rules()
-        self._since_ms = before.since_ms
+        self._since_ms = min(before.since_ms, now_ms)  # the clock may have been ahead when they were made
         if before.described != self._rules.describe():
             self._since_ms = now_ms
             if keep:

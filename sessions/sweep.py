@@ -81,6 +81,8 @@ class Sweep:
                 return None
             archived = live.snapshot()
             fresh = await self._lifecycle.expire(live)
+            if fresh is None:
+                return None
             return ResetEvent(
                 address=live.profile.address,
                 archived=archived,

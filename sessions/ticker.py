@@ -6,6 +6,7 @@ daylight-saving arithmetic skips and doubles days, and no job for each session.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -42,6 +43,8 @@ class ResetTicker:
         self._wall, self._monotonic = wall, monotonic
         self._seen = (wall(), monotonic())
         self._hold_until = 0.0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
@@ -51,15 +54,24 @@ class ResetTicker:
         """Begin to ring, on the running event loop."""
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Stop ringing; a sweep in progress ends by itself."""
+    async def stop(self) -> None:
+        """Stop ringing, and wait for the sweep in progress."""
         if self._scheduler.running:
+            self._scheduler.remove_all_jobs()
+            await self._idle.wait()  # shutting down cancels what runs, and a reset would not be told
             self._scheduler.shutdown(wait=False)
 
     async def tick(self) -> None:
         """Sweep once, unless the clock has just jumped. Never raises: the next tick tries again."""
         if self._jumped():
             return
+        self._idle.clear()
+        try:
+            await self._sweep()
+        finally:
+            self._idle.set()
+
+    async def _sweep(self) -> None:
         try:
             events = await self._manager.sweep()
         except Exception:

@@ -53,6 +53,14 @@ def _read_pid(handle: int) -> int | None:
     return int(text) if text.isdigit() else None
 
 
+def is_there(database: Path) -> bool:
+    """Tell whether there is such a file. Raises `StoreReadOnly` where one may not even look."""
+    try:
+        return database.is_file()
+    except OSError as error:
+        raise _unusable(database, error) from None
+
+
 def prepare(database: Path) -> bool:
     """Make the folder (0700) and an empty file (0600) if they are missing; tell whether there was a store.
 
@@ -64,12 +72,17 @@ def prepare(database: Path) -> bool:
         try:
             info = database.stat()
         except FileNotFoundError:
-            os.close(os.open(database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            with contextlib.suppress(FileExistsError):  # another process was quicker; the lock decides
+                os.close(os.open(database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             return False
         if not database.is_file():
             raise StoreReadOnly(f"{database} is not a file")
         if info.st_mode & 0o077:
             database.chmod(0o600)
     except OSError as error:
-        raise StoreReadOnly(f"{database} can not be used ({error.strerror}); check the folder and its owner") from None
+        raise _unusable(database, error) from None
     return info.st_size > 0
+
+
+def _unusable(database: Path, error: OSError) -> StoreReadOnly:
+    return StoreReadOnly(f"{database} can not be used ({error.strerror}); check the folder and its owner")

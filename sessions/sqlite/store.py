@@ -26,7 +26,7 @@ from sessions.records import (
     record_id,
 )
 from sessions.sqlite import schema
-from sessions.sqlite.files import OwnerLock, prepare
+from sessions.sqlite.files import OwnerLock, is_there, prepare
 from sessions.sqlite.ranges import RangeReader
 from sessions.sqlite.readers import PooledReader, Reader, WriterReader
 from sessions.sqlite.writer import Writer, translate
@@ -76,8 +76,8 @@ class SqliteStore:
         self._path = path
         self._read_only = read_only
         self._lock: OwnerLock | None = None
-        self._next_number, self._version = 1, 0
-        self._untouched, self._unswept = True, False
+        self._next_number = 1
+        self._untouched, self._outdated, self._unswept = True, False, False
         self._written: Writer | None = None
         self._reading: Reader | None = None
 
@@ -87,7 +87,7 @@ class SqliteStore:
             return await self._open_read_only()
         if self._path is not None:
             self._lock = OwnerLock(self._path)
-            if not self._path.exists():
+            if not is_there(self._path):
                 prepare(self._path)  # the folder must be there for the lock
             self._lock.take()
             prepare(self._path)
@@ -105,7 +105,7 @@ class SqliteStore:
         if self._read_only:
             return
         self._untouched = False
-        if self._version < schema.LATEST:
+        if self._outdated:
             await self._writer.run(schema.migrate)
         if self._unswept:
             await self.sweep_erased()
@@ -318,7 +318,7 @@ class SqliteStore:
         self._reading, self._ranges = reader, RangeReader(reader)
 
     async def _open_read_only(self) -> Foundation | None:
-        if self._path is None or not self._path.is_file():
+        if self._path is None or not is_there(self._path):
             raise StoreReadOnly(f"there is no store at {self._path} yet, and this program only reads")
 
         def look(path: Path) -> Foundation | None:
@@ -337,9 +337,11 @@ class SqliteStore:
 
     def _opening(self, connection: sqlite3.Connection) -> Foundation | None:
         """Look, without writing, what the file is."""
-        self._version = schema.found_version(connection, str(self._path or "the store"))
-        if self._version == 0:
+        version = schema.found_version(connection, str(self._path or "the store"))
+        if version == 0:
             return None
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()  # a copy made by VACUUM INTO has lost it
+        self._outdated = version < schema.LATEST or mode != "wal"
         self._next_number = connection.execute(_HIGHEST).fetchone()[0] + 1
         self._unswept = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM erasure)").fetchone()[0])
         return _foundation(connection)

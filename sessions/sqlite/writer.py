@@ -198,5 +198,5 @@ def translate(error: Exception) -> Exception:
     if kind == sqlite3.SQLITE_FULL:
         return StoreFull("the disk is full; nothing was stored. Free some space and send it again")
     if kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return StoreReadOnly("the store can not be written: check the permissions of its folder and file")
+        return StoreReadOnly("no writing to the store or beside it: check the permissions of its folder and file")
     return StoreError(f"the database refused: {error}")

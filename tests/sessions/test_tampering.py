@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -134,6 +135,27 @@ async def test_an_older_version_of_a_row_is_noticed(sample: Sample, copy: Copy, 
             seen.add(row)
             tried += 1
     assert tried or table not in ("session", "preference", "census")
+
+
+@pytest.mark.parametrize("table", ["session", "preference", "census"])
+async def test_an_older_value_in_a_row_is_noticed(sample: Sample, copy: Copy, table: str) -> None:
+    """Not the whole row but one value of it as it once was: a title, a count, a seal."""
+    width = KEYS[table]
+    latest = {row[:width]: row for row in copy.rows(table)}
+    older: set[tuple[tuple[Value, ...], str, Value]] = set()
+    for step in range(len(sample.steps) - 1):
+        copy.begin(step)
+        for row in copy.rows(table):
+            now = latest.get(row[:width], row)
+            cells = zip(TABLES[table], row, now, strict=True)
+            older |= {(row[:width], column, value) for column, value, newer in cells if value != newer}
+    assert len(older) > 5
+    copy.begin(-1)
+    for key, column, value in older:
+        with suppress(sqlite3.IntegrityError):  # a second current session is not taken by the database itself
+            copy.change(table, key, column, value)
+            assert await copy.symptoms(), (key, column, value)
+        copy.restore()
 
 
 @pytest.mark.parametrize(

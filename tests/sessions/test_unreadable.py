@@ -45,7 +45,7 @@ CHANGED = "UPDATE message SET body = zeroblob(length(body)) WHERE id & 0xFFFFFF 
 REMOVED = "DELETE FROM message WHERE id & 0xFFFFFF = 3"
 
 
-@pytest.mark.parametrize("sql", [CHANGED, REMOVED])
+@pytest.mark.parametrize("sql", [CHANGED, REMOVED], ids=["changed", "removed"])
 async def test_a_message_that_does_not_open_leaves_a_gap_that_shows(
     open_store: Opener, damage: Damage, sql: str
 ) -> None:
@@ -70,7 +70,7 @@ async def test_a_message_that_does_not_open_leaves_a_gap_that_shows(
         assert (await texts(sessions, fork.id))[2:] == [GAP, "re: two", "three", "re: three", "five", "re: five"]
 
 
-@pytest.mark.parametrize("sql", [CHANGED, REMOVED])
+@pytest.mark.parametrize("sql", [CHANGED, REMOVED], ids=["changed", "removed"])
 async def test_a_gap_is_never_sent_to_the_model(db_path: Path, open_store: Opener, damage: Damage, sql: str) -> None:
     """No strategy gives the placeholder away as something that was said, and no summary is made of it."""
     session_id = await filled(open_store)
@@ -101,7 +101,7 @@ async def test_without_damage_the_whole_conversation_is_sent(open_store: Opener)
         assert context.dropped == 0
 
 
-@pytest.mark.parametrize("sql", [CHANGED, REMOVED])
+@pytest.mark.parametrize("sql", [CHANGED, REMOVED], ids=["changed", "removed"])
 async def test_a_gap_shows_in_every_export_and_in_no_search(open_store: Opener, damage: Damage, sql: str) -> None:
     """An export marks what is missing and counts it; a search does not find the placeholder's words."""
     session_id = await filled(open_store)

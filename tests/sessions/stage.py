@@ -1,0 +1,168 @@
+"""A stage for faults: a store with some history, to be had as often as wanted, and everything that can be done to it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sessions.manager import SessionManager
+from sessions.session import Status
+from tests.conftest import ManualClock
+from tests.sessions.conftest import KEY, person, say, texts
+
+ANN, BOB = person("ann"), person("bob")
+
+
+@dataclass
+class Scene:
+    """A manager on a store in which Ann has an archived session, a current one with a checkpoint, and a turn begun."""
+
+    sessions: SessionManager
+
+    async def current(self) -> str:
+        session = await self.sessions.current_session(ANN)
+        assert session is not None
+        return session.id
+
+    async def archived(self) -> str:
+        *_, oldest = await self.sessions.own_sessions(ANN)
+        return oldest.id
+
+    async def mark(self) -> str:
+        (mark,) = await self.sessions.list_checkpoints(await self.current())
+        return mark.id
+
+
+async def build(sessions: SessionManager) -> None:
+    """Build the scene."""
+    first = await sessions.get_or_create_session(ANN)
+    await say(sessions, first.id, "long ago")
+    second = await sessions.new_session(ANN, title="Plans")
+    await say(sessions, second.id, "one", "two")
+    await sessions.save_checkpoint(second.id, name="here")
+    await say(sessions, second.id, "three")
+    await sessions.clear_history(second.id)
+    await sessions.undo(ANN)  # so that there is something to redo
+
+
+async def finish_in_error(scene: Scene) -> object:
+    turn = await scene.sessions.begin_turn(await scene.current(), content="why?")
+    return await scene.sessions.finish_turn(turn, content="becau", failed=True)
+
+
+Act = Callable[[Scene], Awaitable[object]]
+
+# Each of these is one unit of work: it happens whole or not at all.
+WHOLE: dict[str, Act] = {
+    "add_message": lambda s: then(s.current, lambda i: s.sessions.add_message(i, role="user", content="new")),
+    "begin_turn": lambda s: then(s.current, lambda i: s.sessions.begin_turn(i, content="why?")),
+    "save": lambda s: then(s.current, lambda i: s.sessions.save_checkpoint(i, name="there")),
+    "restore": lambda s: then(s.mark, lambda i: s.sessions.restore_checkpoint(i)),
+    "delete_checkpoint": lambda s: then(s.mark, lambda i: s.sessions.delete_checkpoint(i)),
+    "clear": lambda s: then(s.current, lambda i: s.sessions.clear_history(i)),
+    "undo": lambda s: s.sessions.undo(ANN),
+    "redo": lambda s: s.sessions.redo(ANN),
+    "retry": lambda s: then(s.current, lambda i: s.sessions.retry_turn(i)),
+    "reset": lambda s: s.sessions.reset(ANN),
+    "new": lambda s: s.sessions.new_session(ANN, title="fresh"),
+    "create": lambda s: s.sessions.get_or_create_session(person("ann", chat="another chat")),
+    "fork": lambda s: then(s.current, lambda i: s.sessions.fork(i)),
+    "switch": lambda s: then(s.archived, lambda i: s.sessions.switch_session(ANN, i)),
+    "update": lambda s: then(s.current, lambda i: s.sessions.update_session(i, title="else", tags=["a"])),
+    "set_status": lambda s: then(s.current, lambda i: s.sessions.set_status(i, Status.ERROR)),
+    "set_scope": lambda s: s.sessions.set_scope(ANN, "peer"),
+    "delete": lambda s: then(s.archived, lambda i: s.sessions.delete_session(i)),
+    "delete current": lambda s: then(s.current, lambda i: s.sessions.delete_session(i)),
+}
+# These take several steps, each of which happens whole or not at all.
+IN_STEPS: dict[str, Act] = {
+    "finish_turn": finish_in_error,
+    "undo several": lambda s: s.sessions.undo(ANN, steps=3),
+    "set_chat_resets": lambda s: s.sessions.set_chat_resets(ANN, idle=timedelta(hours=1)),
+    "erase_person": lambda s: s.sessions.erase_person(ANN),
+}
+
+
+async def then(find: Callable[[], Awaitable[str]], act: Callable[[str], Awaitable[object]]) -> object:
+    """Act on what was found."""
+    return await act(await find())
+
+
+Portrait = list[tuple[object, ...]]
+
+
+async def portrait(sessions: SessionManager) -> Portrait:
+    """Say what Ann has, without the ids and times that are other ones each time."""
+    drawn: Portrait = [(await sessions.scope_of(ANN), (await sessions.own_sessions(BOB)) == [])]
+    for session in await sessions.own_sessions(ANN):
+        marks = await sessions.list_checkpoints(session.id, automatic=True)
+        drawn.append(
+            (
+                session.status,
+                session.title,
+                session.tags,
+                await texts(sessions, session.id),
+                [(mark.name, mark.message_count) for mark in marks],
+                (await sessions.reset_rule(session.id)).source,
+            )
+        )
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store with the scene in it, to be copied."""
+    folder = tmp_path_factory.mktemp("built")
+
+    async def make() -> None:
+        async with SessionManager.open(db_path=folder / "palaver.db", encryption_key=KEY, clock=ManualClock()) as s:
+            await build(s)
+
+    asyncio.run(make())
+    return folder
+
+
+class Stage:
+    """Makes copies of the scene, as many as wanted."""
+
+    def __init__(self, built: Path, folder: Path) -> None:
+        self._built, self._folder, self._count = built, folder, 0
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[Scene]:
+        """Open a copy. When it is left, what was in memory must be what is on disk, all of it in order."""
+        self._count += 1
+        path = self._folder / f"{self._count}" / "palaver.db"
+        shutil.copytree(self._built, path.parent)
+        async with self._open(path) as sessions:
+            yield Scene(sessions)
+            in_memory = await portrait(sessions)
+        async with self._open(path) as sessions:
+            assert await portrait(sessions) == in_memory
+            assert await sessions.verify() == []
+
+    def _open(self, path: Path) -> SessionManager:
+        # So little memory that sessions are read again all the time.
+        return SessionManager.open(
+            db_path=path, encryption_key=KEY, clock=ManualClock(), hot_sessions=1, hot_messages=2
+        )
+
+
+@pytest.fixture
+def stage(built: Path, tmp_path: Path) -> Stage:
+    return Stage(built, tmp_path)
+
+
+async def outcome_of(stage: Stage, act: Act) -> tuple[Portrait, Portrait]:
+    """Give what there is before and after an act that nothing disturbs."""
+    async with stage() as scene:
+        before = await portrait(scene.sessions)
+        await act(scene)
+        return before, await portrait(scene.sessions)
