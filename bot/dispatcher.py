@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -16,8 +17,10 @@ from bot.confirmations import Confirmations
 from bot.mishaps import APOLOGY, note_mishap
 from bot.reset_notice import reset_notice
 from bot.turn_runner import TurnRunner
+from bot.undisturbed import ended
 from sessions.address import Address
 from sessions.errors import SessionError, VaultError
+from sessions.lanes import KeyedLocks
 
 Announce = Callable[[Address, Reply], Awaitable[None]]
 """Says something to people that answers no message of theirs."""
@@ -39,6 +42,7 @@ class Dispatcher:
     ) -> None:
         self._turns, self._pending = turns, pending
         self._context, self._announce = context, announce
+        self._order = KeyedLocks()
 
     async def handle(self, inbound: Inbound, outlet: Outlet) -> None:
         """Take one message through to its answers."""
@@ -51,27 +55,37 @@ class Dispatcher:
             await outlet.send(Reply(text=APOLOGY, error=True))
 
     async def _handle(self, inbound: Inbound, outlet: Outlet) -> None:
+        """Take messages of one chat in the order in which they came; only `/stop` goes past those before it."""
+        if strip(inbound.text).lower().startswith("/stop"):
+            turn = await self._take(inbound, outlet)
+        else:
+            async with self._order.hold(_chat(inbound.address)):
+                turn = await self._take(inbound, outlet)
+        if turn is not None:
+            await ended(turn)
+
+    async def _take(self, inbound: Inbound, outlet: Outlet) -> asyncio.Task[None] | None:
+        """Answer a message, or line up the turn it begins."""
         answer = await self._pending.take(inbound.address, inbound.text)
         if answer is not None:
             await outlet.send(answer)
-            return
+            return None
         text = strip(inbound.text)
         if not text:
             await outlet.send(Reply(text=_EMPTY, error=True))
-            return
+            return None
         context = self._context(inbound)
         await self._announce_reset(context)
         if text.startswith("/") and not text.startswith("//"):
-            await self._command(text, context, outlet)
-        else:
-            await self._turns.say(context.sessions, _without_slash(inbound, text), outlet)
+            return await self._command(text, context, outlet)
+        return await self._turns.say(context.sessions, _without_slash(inbound, text), outlet)
 
-    async def _command(self, text: str, context: Context, outlet: Outlet) -> None:
+    async def _command(self, text: str, context: Context, outlet: Outlet) -> asyncio.Task[None] | None:
         result = await run_command(text, context, self._pending)
         if isinstance(result, Reply):
             await outlet.send(result)
-        else:
-            await self._turns.resume(context.sessions, context.address, result.turn, outlet)
+            return None
+        return self._turns.resume(context.sessions, context.address, result.turn, outlet)
 
     async def _announce_reset(self, context: Context) -> None:
         """Carry out a reset that is due before anything else, and say so: none happens silently."""
@@ -88,3 +102,8 @@ def _without_slash(inbound: Inbound, text: str) -> Inbound:
     if not text.startswith("//"):
         return inbound
     return Inbound(address=inbound.address, text=text[1:], author=inbound.author)
+
+
+def _chat(address: Address) -> tuple[str | None, ...]:
+    """Give what has an order of its own: a chat, or a thread in it, whoever writes there."""
+    return (address.platform, address.account, address.chat_id, address.thread_id)

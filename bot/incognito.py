@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -27,6 +28,7 @@ class Incognito:
         )
         self._stack = AsyncExitStack()
         self._sessions: SessionManager | None = None
+        self._making = asyncio.Lock()
         self._people: set[Address] = set()
 
     def sessions_of(self, address: Address) -> SessionManager | None:
@@ -37,8 +39,9 @@ class Incognito:
         """Keep what this person says here in memory only; tell whether that is new."""
         if address in self._people:
             return False
-        if self._sessions is None:
-            self._sessions = await self._stack.enter_async_context(self._make())
+        async with self._making:
+            if self._sessions is None:
+                self._sessions = await self._stack.enter_async_context(self._make())
         self._people.add(address)
         return True
 
@@ -47,7 +50,8 @@ class Incognito:
         if address not in self._people or self._sessions is None:
             return False
         self._people.discard(address)
-        await self._sessions.erase_person(address)
+        for session in await self._sessions.list_sessions(address):
+            await self._sessions.delete_session(session.id)
         return True
 
     async def close(self) -> None:

@@ -16,11 +16,10 @@ from bot.commands.failures import failure
 from bot.mishaps import APOLOGY, note_mishap
 from bot.models.backend import Finished, ModelBackend, Prompt
 from bot.models.errors import ModelError
-from bot.undisturbed import ended, undisturbed
+from bot.undisturbed import undisturbed
 from sessions.address import Address
 from sessions.context import Context
 from sessions.errors import InvalidValue, NotFound, SessionError
-from sessions.lanes import KeyedLocks
 from sessions.manager import SessionManager
 from sessions.message import JsonValue
 from sessions.tokens import ByteEstimate
@@ -66,20 +65,17 @@ class TurnRunner:
     def __init__(self, backend: ModelBackend, *, max_context_tokens: int, system_prompt: str | None = None) -> None:
         self._backend, self._system = backend, system_prompt
         self._room = max(LEAST_ROOM, max_context_tokens - ByteEstimate().count(system_prompt or ""))
-        self._order = KeyedLocks()
         self._running: dict[str, set[asyncio.Task[None]]] = {}
         self._warned: set[str] = set()
 
-    async def say(self, sessions: SessionManager, inbound: Inbound, outlet: Outlet) -> None:
-        """Store what a person said and have it answered, in the order in which it was said."""
-        async with self._order.hold(inbound.address):
-            session = await sessions.get_or_create_session(inbound.address)
-            task = self._start(session.id, self._answer(sessions, session.id, inbound, outlet))
-        await ended(task)
+    async def say(self, sessions: SessionManager, inbound: Inbound, outlet: Outlet) -> asyncio.Task[None]:
+        """Line up what a person said, to be stored and answered after what was said before; `ended` waits for it."""
+        session = await sessions.get_or_create_session(inbound.address)
+        return self._start(session.id, self._answer(sessions, session.id, inbound, outlet))
 
-    async def resume(self, sessions: SessionManager, address: Address, turn: Turn, outlet: Outlet) -> None:
-        """Have a turn answered whose message is stored already."""
-        await ended(self._start(turn.session_id, self._answer_again(sessions, address, turn, outlet)))
+    def resume(self, sessions: SessionManager, address: Address, turn: Turn, outlet: Outlet) -> asyncio.Task[None]:
+        """Line up a turn whose message is stored already."""
+        return self._start(turn.session_id, self._answer_again(sessions, address, turn, outlet))
 
     async def stop(self, sessions: SessionManager, session_id: str) -> bool:
         """Break off the reply that is being made in a session; tell whether there was one."""

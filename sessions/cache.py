@@ -38,7 +38,7 @@ class SessionCache:
         if live is not None:
             self._live.move_to_end(session_id)
             return live
-        return await self._load_once(session_id, None)
+        return await self._load_once(session_id)
 
     def _known(self, session_id: str) -> LiveSession | None:
         return self._live.get(session_id) if self._remember else None
@@ -53,7 +53,8 @@ class SessionCache:
     async def open(self, row: SessionRow) -> LiveSession:
         """Give the open session of a row just read."""
         live = self._known(row.id)
-        return live if live is not None else await self._load_once(row.id, row)
+        # Not from this row: it may have been written to since it was read.
+        return live if live is not None else await self._load_once(row.id)
 
     def locked(self, session_id: str) -> Locked:
         """Hold a session for writing: `async with cache.locked(id) as live`."""
@@ -123,11 +124,11 @@ class SessionCache:
         for draft in drafts:
             draft.landed()
 
-    async def _load_once(self, session_id: str, row: SessionRow | None) -> LiveSession:
+    async def _load_once(self, session_id: str) -> LiveSession:
         """Load a session; those who ask meanwhile get the same one, with the same lock."""
         loading = self._loading.get(session_id)
         if loading is None:
-            loading = self._loading[session_id] = asyncio.ensure_future(self._load(session_id, row))
+            loading = self._loading[session_id] = asyncio.ensure_future(self._load(session_id))
             loading.add_done_callback(lambda done: self._loaded(session_id, done))
         return await asyncio.shield(loading)
 
@@ -135,9 +136,8 @@ class SessionCache:
         if self._loading.get(session_id) is loading:
             del self._loading[session_id]
 
-    async def _load(self, session_id: str, row: SessionRow | None) -> LiveSession:
-        if row is None and looks_like_id(session_id):
-            row = await self._store.session(session_id)
+    async def _load(self, session_id: str) -> LiveSession:
+        row = await self._store.session(session_id) if looks_like_id(session_id) else None
         if row is None:
             raise NotFound("session", session_id)
         try:
@@ -146,7 +146,7 @@ class SessionCache:
             newer = await self._store.session(session_id)
             if newer is None or newer.version == row.version:
                 raise
-            return await self._load(session_id, newer)  # it was written to while we read its journal
+            return await self._load(session_id)  # it was written to while we read its journal
         if self._loading.get(session_id) is asyncio.current_task():
             self.add(live)
         else:

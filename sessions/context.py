@@ -179,7 +179,7 @@ class _Choice:
 def covers(summary: Message | None) -> int:
     """Give the number of the last message that a summary stands for."""
     reach = None if summary is None or summary.metadata is None else summary.metadata.get("covers")
-    return reach if isinstance(reach, int) else 0
+    return reach if isinstance(reach, int) and summary is not None and reach < summary.seq else 0
 
 
 def _place(message: Message) -> float:

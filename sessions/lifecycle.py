@@ -227,6 +227,7 @@ class Lifecycle:
             async with self._cache.locked_all(source.row.id, *others) as locked:
                 live = locked[source.row.id]
                 draft = await self._fresh(self._forked(live, title))
+                draft.now_ms = max(draft.now_ms, live.row.updated_at)  # what it goes on from was said before it
                 await self._share(live, draft)
                 await self._resets.rule(draft.live)
                 self._resets.settle(draft)

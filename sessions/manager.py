@@ -344,9 +344,9 @@ class SessionManager:
         from sessions.exporter import Exporter
 
         wanted = parse_format(format)
-        live = await self._parts.cache.get(session_id)
-        checkpoints = await self._parts.timeline.checkpoints(session_id, automatic=True)
-        transcript = await Exporter(self._parts.transcripts, self._now).gather(live, checkpoints)
+        async with self._parts.cache.locked(session_id) as live:  # of one moment: nothing is said meanwhile
+            checkpoints = await self._parts.timeline.checkpoints(session_id, automatic=True)
+            transcript = await Exporter(self._parts.transcripts, self._now).gather(live, checkpoints)
         return export(transcript, format=wanted, include_metadata=include_metadata)
 
     # -- the line of time ----------------------------------------------------------------------
@@ -510,7 +510,10 @@ class SessionManager:
 
     async def erase_person(self, address: Address) -> Receipt:
         """Erase everything a person owns, for good, with their choices for this chat."""
-        receipt = await self._parts.erasure.erase(await self._parts.directory.owned(address))
+        owned = await self._parts.directory.owned(address)
+        receipt = await self._parts.erasure.erase(owned)
+        for key_idx in {row.key_idx for row in owned}:
+            await self._parts.preferences.forget_key(key_idx)
         if await self.scope_of(address) in (Scope.PER_PEER, Scope.PER_CHANNEL_PEER):  # else others go by it too
             await self._parts.preferences.forget_key(await self._parts.directory.key_idx(address))
         await self._parts.preferences.forget(address)

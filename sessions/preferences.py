@@ -104,6 +104,8 @@ class Preferences:
             self._known.move_to_end(idx)
             return known
         row = await self._store.preference(idx)
+        if (newer := self._known.get(idx)) is not None:
+            return newer  # it was set while we read
         found = (0, {}) if row is None else (row.revision, self._open(row))
         return self._remember(idx, found)
 

@@ -62,8 +62,9 @@ class Summaries:
         reach = min((group[0].seq for group in newest), default=live.row.message_count + 1) - 1
         if reach <= covers(last):
             raise InvalidValue("there is nothing older to summarise yet")
+        place = await self._place(live, reach)
         text = await self._roll(live, self._summarizer, last, reach, max_tokens, instructions)
-        return await self._store(live, text, reach)
+        return await self._store(live, text, reach, place)
 
     async def _is_short(self, live: LiveSession, max_tokens: int) -> bool:
         """Tell whether all that no summary stands for fits."""
@@ -106,8 +107,15 @@ class Summaries:
             raise InvalidValue("the summary came back empty")
         return text
 
-    async def _store(self, live: LiveSession, text: str, reach: int) -> Message:
+    async def _place(self, live: LiveSession, seq: int) -> tuple[int, int] | None:
+        """Give where a message is stored: the session's number and the position in it."""
+        found = await self._transcripts.locate(live, seq)
+        return None if found is None else (found[0].row.number, found[1])
+
+    async def _store(self, live: LiveSession, text: str, reach: int, place: tuple[int, int] | None) -> Message:
         async with self._cache.locked(live.row.id) as locked:
+            if await self._place(locked, reach) != place:
+                raise InvalidValue("the conversation has moved on while the summary was made")
             content = clean_text(text)
             row = locked.row
             message = Message(

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 from sessions.cache import SessionCache
-from sessions.errors import InvalidValue, NotFound, StoreError, VaultError
+from sessions.errors import InvalidValue, NotFound, StaleSession, StoreError, VaultError
 from sessions.lanes import Lanes
 from sessions.lifecycle import Lifecycle
 from sessions.live import LiveSession, moment
@@ -65,8 +65,8 @@ class Sweep:
     async def _reset(self, row: SessionRow) -> ResetEvent | None:
         try:
             return await self.one(await self._cache.get(row.id))
-        except (VaultError, NotFound):
-            return None  # it says so itself when somebody uses it; or it was erased meanwhile
+        except (VaultError, NotFound, StaleSession):
+            return None  # it says so itself when somebody uses it; or it was changed or erased meanwhile
 
     async def one(self, live: LiveSession) -> ResetEvent | None:
         """Reset one session if it is due; that decides for a message that comes in and for the sweep alike."""
@@ -134,8 +134,8 @@ class Sweep:
                 continue
             try:
                 live = await self._cache.get(row.id)
-            except VaultError:
-                continue  # its times may be what was changed
+            except (VaultError, NotFound):
+                continue  # its times may be what was changed, or it was erased meanwhile
             if not (keep_checkpoints and _has_checkpoint(live)):
                 found.append(row)
         return found
@@ -145,7 +145,7 @@ class Sweep:
             if row.status in _CURRENT:
                 try:
                     yield await self._cache.get(row.id)
-                except VaultError:
+                except (VaultError, NotFound):
                     continue
 
     async def _rows(self) -> AsyncIterator[SessionRow]:

@@ -97,7 +97,8 @@ class Turns:
         """Tell whether the head still stands at the question, or at a summary that was made for it."""
         if live.row.head == turn.anchor:
             return True
-        if await self._transcripts.locate(live, turn.message.seq) != (live, turn.anchor):
+        seq = turn.message.seq
+        if await self._transcripts.locate(live, seq) != await self._transcripts.locate(live, seq, turn.anchor):
             return False
         newer = await self._transcripts.window(live, turn.message.seq + 1, live.row.message_count)
         return all(message.kind == "summary" for message in newer)

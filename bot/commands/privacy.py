@@ -10,6 +10,8 @@ from bot.commands.markup import code, plural
 from bot.commands.parameters import Parameters
 from bot.commands.wording import SCOPES
 from bot.confirmations import Question
+from sessions.errors import VaultError
+from sessions.session import Session
 
 _SHARED = "Conversations you share with others are not yours alone and are not part of it."
 _LEAVE_FIRST = "You are incognito, and this is about what is stored. `/incognito off` first: that forgets the rest."
@@ -37,7 +39,7 @@ async def mydata(context: Context, parameters: Parameters) -> Reply:
     if context.services.is_incognito(context.address):
         return Reply(text=_LEAVE_FIRST, error=True)
     owned = await context.sessions.own_sessions(context.address)
-    exports = [json.loads(await context.sessions.export(session.id, format="json")) for session in owned]
+    exports = [await _exported(context, session) for session in owned]
     person = {"platform": context.address.platform, "user_id": context.address.user_id}
     data = {"format": "palaver-person", "exported_at": context.now.isoformat(), "person": person, "sessions": exports}
     document = Document(
@@ -48,6 +50,14 @@ async def mydata(context: Context, parameters: Parameters) -> Reply:
     messages = sum(session.message_count for session in owned)
     text = f"Everything stored of you: {plural(len(owned), 'conversation')} with {plural(messages, 'message')}."
     return Reply(text=f"{text} {_SHARED}", document=document)
+
+
+async def _exported(context: Context, session: Session) -> object:
+    """Give a conversation as JSON; one that does not open is named as such and keeps nothing else back."""
+    try:
+        return json.loads(await context.sessions.export(session.id, format="json"))
+    except VaultError:
+        return {"id": session.id, "unreadable": True}
 
 
 async def forgetme(context: Context, parameters: Parameters) -> Reply | Question:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiosqlite
 
+from sessions.errors import StoreError
 from sessions.sqlite.writer import Writer, translate
 
 POOL_SIZE = 2  # a long export must not make a short read wait; Python runs one of them at a time anyway
@@ -44,10 +46,13 @@ class PooledReader:
         self._uri = f"file:{quote(str(path))}?mode=ro"
         self._idle: list[aiosqlite.Connection] = []
         self._slots = asyncio.Semaphore(POOL_SIZE)
+        self._closed = False
 
     async def fetch(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """Run the statement on an idle connection, or wait for one."""
         async with self._slots:
+            if self._closed:
+                raise StoreError("the store is closed")
             connection = self._idle.pop() if self._idle else await self._connect()
             try:
                 rows = await connection.execute_fetchall(sql, parameters)
@@ -58,9 +63,13 @@ class PooledReader:
         return rows  # type: ignore[return-value]  # aiosqlite says Iterable[sqlite3.Row]; they are tuples
 
     async def close(self) -> None:
-        """Close the connections."""
-        while self._idle:
-            await self._idle.pop().close()
+        """Close the connections when those who read have ended."""
+        self._closed = True
+        async with AsyncExitStack() as stack:  # the thread of one left open would keep Python from exiting
+            for _ in range(POOL_SIZE):
+                await stack.enter_async_context(self._slots)
+            while self._idle:
+                await self._idle.pop().close()
 
     async def _connect(self) -> aiosqlite.Connection:
         try:

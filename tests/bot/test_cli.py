@@ -319,7 +319,7 @@ def test_a_conversation_that_was_tampered_with_does_not_lock_anybody_out(shell: 
     database.close()
     done = shell.chat("hi", "/session", "/new", "hi again")
 
-    assert "can not be verified" in done.lines[0]
+    assert "can not be opened" in done.lines[0]
     assert "You said: “hi again”" in done.lines
     assert "I was sent 1 message " in done.out
 

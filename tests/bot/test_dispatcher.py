@@ -14,7 +14,7 @@ from bot.application import Application
 from bot.mishaps import APOLOGY
 from bot.summarizer import Summarizer
 from config import load_settings
-from sessions import Address, SessionManager
+from sessions import Address, Session, SessionManager
 from tests.bot.scripted import Hold, Paper, ScriptedBackend
 from tests.conftest import ManualClock
 
@@ -316,3 +316,31 @@ async def test_the_status_says_where_one_is(bot: Bot) -> None:
     assert await bot.application.status(ANN) == "Trip to Rome · 2 messages"
     await bot.says("/incognito on")
     assert await bot.application.status(ANN) == "new conversation · incognito"
+
+
+async def test_messages_of_one_chat_keep_their_order(clock: ManualClock) -> None:
+    """A message whose conversation must be fetched first is not overtaken by those behind it."""
+
+    class Slow(SessionManager):
+        """Takes its time for the first request, as a cold store does."""
+
+        first = True
+
+        async def get_or_create_session(self, address: Address) -> Session:
+            was, Slow.first = Slow.first, False
+            await asyncio.sleep(0.05 if was else 0)
+            return await super().get_or_create_session(address)
+
+    async with Slow.open(encryption_key=bytes(32), clock=clock) as sessions:
+        bot = Bot(sessions, ScriptedBackend(), clock)
+        await asyncio.gather(*(bot.hears(text) for text in ("one", "two", "three")))
+        assert [text for text in await bot.kept() if text != "I see."] == ["one", "two", "three"]
+        await bot.application.close()
+
+
+async def test_what_is_said_after_a_command_comes_after_it(bot: Bot) -> None:
+    """Words sent right behind /new belong to the new conversation, however fast they come."""
+    await bot.hears("before")
+    await asyncio.gather(bot.hears("/new"), bot.hears("after"))
+
+    assert await bot.kept() == ["after", "I see."]

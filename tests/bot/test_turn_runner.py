@@ -15,7 +15,8 @@ from bot.models.backend import Finished
 from bot.models.errors import ModelStalled, ModelUnavailable
 from bot.summarizer import Summarizer
 from bot.turn_runner import TurnRunner
-from sessions import Address, Message, Session, SessionManager, Status
+from bot.undisturbed import ended
+from sessions import Address, Message, SessionManager, Status
 from sessions.errors import InvalidValue, StoreFull
 from tests.bot.scripted import USAGE, Hold, Paper, ScriptedBackend, broken
 from tests.conftest import ManualClock
@@ -34,7 +35,7 @@ class Talk:
     async def say(self, text: str, paper: Paper | None = None, *, address: Address = ANN) -> Paper:
         """Say something and wait for all that comes of it."""
         paper = paper or Paper()
-        await self.turns.say(self.sessions, Inbound(address=address, text=text), paper)
+        await ended(await self.turns.say(self.sessions, Inbound(address=address, text=text), paper))
         return paper
 
     def saying(self, text: str, *, address: Address = ANN) -> asyncio.Task[Paper]:
@@ -323,25 +324,6 @@ async def test_stopping_twice_does_not_lose_what_waited(talk: Talk) -> None:
     assert [content for _, content, _ in await talk.kept()] == ["one", "first half", "two"]
 
 
-async def test_the_order_holds_however_long_finding_the_conversation_takes(talk: Talk) -> None:
-    """A message whose conversation must be fetched first is not overtaken by the next one."""
-
-    class Slow(SessionManager):
-        """Takes its time for the first request, as a cold store does."""
-
-        first = True
-
-        async def get_or_create_session(self, address: Address) -> Session:
-            was, Slow.first = Slow.first, False
-            await asyncio.sleep(0.05 if was else 0)
-            return await super().get_or_create_session(address)
-
-    async with Slow.open(encryption_key=bytes(32)) as sessions:
-        slow = Talk(sessions, talk.model)
-        await asyncio.gather(slow.say("one"), slow.say("two"))
-        assert [content for role, content, _ in await slow.kept() if role == "user"] == ["one", "two"]
-
-
 async def test_a_message_too_long_for_the_model_is_refused_in_words(talk: Talk) -> None:
     """It is kept, the model is not asked, and the person learns how much fits."""
     small = Talk(talk.sessions, talk.model, max_context_tokens=300)
@@ -422,7 +404,7 @@ async def test_retrying_asks_the_model_again(talk: Talk) -> None:
     turn = await talk.sessions.retry_turn(session.id)
     talk.model.then("Another.")
     paper = Paper()
-    await talk.turns.resume(talk.sessions, ANN, turn, paper)
+    await ended(talk.turns.resume(talk.sessions, ANN, turn, paper))
 
     assert paper.finished == ["Another."]
     assert [content for _, content, _ in await talk.kept()] == ["hi", "Another."]

@@ -1,4 +1,4 @@
-"""A stage for faults: a store with some history, to be had as often as wanted, and everything that can be done to it."""
+"""A stage for faults: a store with some history, as often as wanted, and everything that can be done to it."""
 
 from __future__ import annotations
 
@@ -64,22 +64,22 @@ WHOLE: dict[str, Act] = {
     "add_message": lambda s: then(s.current, lambda i: s.sessions.add_message(i, role="user", content="new")),
     "begin_turn": lambda s: then(s.current, lambda i: s.sessions.begin_turn(i, content="why?")),
     "save": lambda s: then(s.current, lambda i: s.sessions.save_checkpoint(i, name="there")),
-    "restore": lambda s: then(s.mark, lambda i: s.sessions.restore_checkpoint(i)),
-    "delete_checkpoint": lambda s: then(s.mark, lambda i: s.sessions.delete_checkpoint(i)),
-    "clear": lambda s: then(s.current, lambda i: s.sessions.clear_history(i)),
+    "restore": lambda s: then(s.mark, s.sessions.restore_checkpoint),
+    "delete_checkpoint": lambda s: then(s.mark, s.sessions.delete_checkpoint),
+    "clear": lambda s: then(s.current, s.sessions.clear_history),
     "undo": lambda s: s.sessions.undo(ANN),
     "redo": lambda s: s.sessions.redo(ANN),
-    "retry": lambda s: then(s.current, lambda i: s.sessions.retry_turn(i)),
+    "retry": lambda s: then(s.current, s.sessions.retry_turn),
     "reset": lambda s: s.sessions.reset(ANN),
     "new": lambda s: s.sessions.new_session(ANN, title="fresh"),
     "create": lambda s: s.sessions.get_or_create_session(person("ann", chat="another chat")),
-    "fork": lambda s: then(s.current, lambda i: s.sessions.fork(i)),
+    "fork": lambda s: then(s.current, s.sessions.fork),
     "switch": lambda s: then(s.archived, lambda i: s.sessions.switch_session(ANN, i)),
     "update": lambda s: then(s.current, lambda i: s.sessions.update_session(i, title="else", tags=["a"])),
     "set_status": lambda s: then(s.current, lambda i: s.sessions.set_status(i, Status.ERROR)),
     "set_scope": lambda s: s.sessions.set_scope(ANN, "peer"),
-    "delete": lambda s: then(s.archived, lambda i: s.sessions.delete_session(i)),
-    "delete current": lambda s: then(s.current, lambda i: s.sessions.delete_session(i)),
+    "delete": lambda s: then(s.archived, s.sessions.delete_session),
+    "delete current": lambda s: then(s.current, s.sessions.delete_session),
 }
 # These take several steps, each of which happens whole or not at all.
 IN_STEPS: dict[str, Act] = {
@@ -148,10 +148,21 @@ class Stage:
             assert await portrait(sessions) == in_memory
             assert await sessions.verify() == []
 
-    def _open(self, path: Path) -> SessionManager:
-        # So little memory that sessions are read again all the time.
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator[Scene]:
+        """Open the newest copy once more, to read it beside its owner."""
+        path = self._folder / f"{self._count}" / "palaver.db"
+        async with self._open(path, read_only=True) as sessions:
+            yield Scene(sessions)
+
+    def _open(self, path: Path, *, read_only: bool = False) -> SessionManager:
         return SessionManager.open(
-            db_path=path, encryption_key=KEY, clock=ManualClock(), hot_sessions=1, hot_messages=2
+            db_path=path,
+            encryption_key=KEY,
+            clock=ManualClock(),
+            hot_sessions=1,  # so little memory that sessions are read again all the time
+            hot_messages=2,
+            read_only=read_only,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import random
 
 import pytest
 
@@ -104,3 +104,48 @@ async def test_a_disk_that_does_not_sync_gets_no_acknowledgement(open_store: Ope
                 await sessions.add_message(session.id, role="user", content="hello")
             disk.refuse = lambda event: SQLITE_OK
             assert await texts(sessions, session.id) == []
+
+
+# -- clocks ------------------------------------------------------------------------------------------
+
+
+async def test_times_within_a_session_never_decrease(clock: ManualClock) -> None:
+    """However the clock jumps, forwards, back or to 1970, also before a fork, what is said later is not earlier."""
+    chance = random.Random(3)
+    async with SessionManager.open(encryption_key=KEY, clock=clock) as sessions:
+        session = await sessions.get_or_create_session(ANN)
+        for step in range(120):
+            clock.now = max(1.0, clock.now + chance.choice([1, 60, 3600, -3600, -86_400, 172_800]))
+            if step % 40 == 33:
+                clock.now = 1.0
+            if step % 10 == 9:
+                session = await sessions.fork(session.id)
+            elif step % 5 == 4:
+                turn = await sessions.begin_turn(session.id, content=f"{step}")
+                clock.advance(-10)
+                await sessions.finish_turn(turn, content="because")
+            else:
+                await sessions.add_message(session.id, role="user", content=f"{step}")
+            now = await sessions.get_session(session.id)
+            assert now.created_at <= now.updated_at
+        times = [message.created_at for message in await sessions.get_history(session.id, limit=None)]
+        assert times == sorted(times)
+        assert await sessions.verify() == []
+
+
+@pytest.mark.parametrize("jump", [3600, -3600, 172_800, -1_700_000_000], ids=["+1 h", "-1 h", "+2 days", "to 1971"])
+async def test_a_clock_that_jumps_takes_nobodys_conversation(clock: ManualClock, jump: float) -> None:
+    """What was said stays, undo and redo and checkpoints work, and one can go on talking."""
+    async with SessionManager.open(encryption_key=KEY, clock=clock) as sessions:
+        session = await sessions.get_or_create_session(ANN)
+        await say(sessions, session.id, "one")
+        mark = await sessions.save_checkpoint(session.id, name="here")
+        clock.advance(jump)
+        await say(sessions, session.id, "two")
+        await sessions.undo(ANN)
+        await sessions.redo(ANN)
+        assert await texts(sessions, session.id) == ["one", "re: one", "two", "re: two"]
+        await sessions.restore_checkpoint(mark.id)
+        assert await texts(sessions, session.id) == ["one", "re: one"]
+        (found,) = await sessions.list_checkpoints(session.id)
+        assert found == mark

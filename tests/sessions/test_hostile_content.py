@@ -34,6 +34,8 @@ ATTACKS = (
     "cos\nsystem\n(S'true'\ntR.",
     "\u202egnirts\u202c\u200b\ufeff\x1b[31mred\x1b[0m",
     "nul\x00 in the middle",
+    "half \ud800 and half \udfff",
+    "two halves \ud83d\ude00",
     "=1+1\t@SUM(A1)",
     "",
     "   \n\t ",
@@ -60,7 +62,8 @@ def whole_json(value: JsonValue) -> JsonValue:
     return value
 
 
-any_text = st.text(st.characters(exclude_categories=()), max_size=60) | st.sampled_from(ATTACKS)
+half = st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF, exclude_categories=())
+any_text = st.text(st.characters() | half, max_size=60) | st.sampled_from(ATTACKS)
 any_json: st.SearchStrategy[JsonValue] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | any_text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3),

@@ -10,6 +10,7 @@ import pytest
 from sessions.errors import InvalidValue
 from sessions.manager import SessionManager
 from sessions.message import Message
+from sessions.summaries import Summarizer as Summarize
 from sessions.tokens import ByteEstimate, cost
 from tests.conftest import ManualClock
 from tests.sessions.conftest import KEY, person, say, texts
@@ -32,7 +33,7 @@ class Summarizer:
         return f"{self.answer} {len(self.calls)}" if self.answer.strip() else self.answer
 
 
-def opened(summarizer: Summarizer | None) -> SessionManager:
+def opened(summarizer: Summarize | None) -> SessionManager:
     """Open a store in memory."""
     return SessionManager.open(encryption_key=KEY, clock=ManualClock(), summarizer=summarizer)
 
@@ -164,3 +165,25 @@ async def test_a_message_during_the_summary_is_kept_and_not_covered() -> None:
         words = [message.content for message in context]
         assert "meanwhile" in words
         assert any(message.kind == "summary" for message in context)
+
+
+async def test_a_summary_that_comes_after_the_conversation_moved_on_is_dropped() -> None:
+    """A summary of what was cleared meanwhile must not stand in the new beginning and hide what is said there."""
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(messages: Sequence[Message], instructions: str | None) -> str:
+        started.set()
+        await go_on.wait()
+        return "they talked"
+
+    async with opened(slow) as sessions:
+        session_id = await long_talk(sessions)
+        making = asyncio.ensure_future(sessions.compact(session_id, max_tokens=100))
+        await started.wait()
+        await sessions.clear_history(session_id)
+        go_on.set()
+        with pytest.raises(InvalidValue, match="moved on"):
+            await making
+        await sessions.add_message(session_id, role="user", content="hello")
+        context = await sessions.get_context_history(session_id, max_tokens=1_000)
+        assert [message.content for message in context] == ["hello"]
