@@ -55,6 +55,9 @@ def run_chat(options: ChatOptions, *, home: Path | None, config_file: Path | Non
         return asyncio.run(_chat(settings, options, address))
     except (SettingsError, SessionError) as error:
         return complain(error)
+    except OSError as error:
+        tell(f"The output or a file can not be written: {error.strerror}.")
+        return ExitCode.UNMET
 
 
 def console_address(user: str | None) -> Address:
@@ -68,6 +71,8 @@ async def _chat(settings: Settings, options: ChatOptions, address: Address) -> i
         note = key_note(key, application.sessions.kid)
         if note:
             tell(note)
+        for problem in await application.sessions.missing():
+            tell(f"Warning: the database was changed from outside: {problem}.")
         await choose_session(application, options, address)
         channel = await _channel(settings, options, application, address)
         application.announce_through("console", channel.notify)

@@ -29,7 +29,7 @@ class Inspection:
 
     async def run(self) -> list[str]:
         """Inspect the whole store."""
-        problems = await self._counts()
+        problems = await self.counts()
         if orphans := await self._store.orphans():
             problems.append(f"{orphans} records belong to no session, or to one marked as erased")
         try:
@@ -43,7 +43,8 @@ class Inspection:
             last = rows[-1].number
         return problems
 
-    async def _counts(self) -> list[str]:
+    async def counts(self) -> list[str]:
+        """Compare the rows there are with the sealed numbers of those there must be."""
         try:
             sealed, real = await self._store.census(), await self._store.count_rows()
             self._census.check(sealed)
@@ -52,7 +53,7 @@ class Inspection:
         names = ("sessions", "preferences", "changes to preferences")
         counts = zip(names, sealed[:3], real[:3], strict=True)
         wrong = [f"{there} {name} are stored where there must be {due}" for name, due, there in counts if due != there]
-        return await self._counts() if wrong and sealed != await self._store.census() else wrong
+        return await self.counts() if wrong and sealed != await self._store.census() else wrong
 
     async def _session(self, row: SessionRow) -> list[str]:
         """Inspect one session; one that was written to meanwhile is inspected again before it is called damaged."""

@@ -519,6 +519,10 @@ class SessionManager:
         await self._parts.preferences.forget(address)
         return receipt
 
+    async def missing(self) -> list[str]:
+        """Compare how many rows there are with how many there must be; a quick look, for every start."""
+        return await self._parts.inspection.counts()
+
     async def verify(self) -> list[str]:
         """Open every record and compare every count; give what is damaged, in words."""
         return await self._parts.inspection.run()

@@ -68,7 +68,8 @@ class MarkdownView:
     def _parser(self) -> MarkdownIt:
         from markdown_it import MarkdownIt
 
-        return MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
+        # A terminal shows no pictures, and the stand-in for one would leave the quotation it is in.
+        return MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("image")
 
     def _document(self, text: str, style: str) -> Markdown:
         from rich.markdown import Markdown

@@ -26,7 +26,7 @@ class OwnerLock:
     def take(self) -> None:
         """Become the owner, or raise `StoreHeld` with the owner's process id."""
         try:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise StoreReadOnly(f"{self.path} can not be written ({error.strerror}); check the folder") from None
         try:
@@ -64,8 +64,8 @@ def is_there(database: Path) -> bool:
 def prepare(database: Path) -> bool:
     """Make the folder (0700) and an empty file (0600) if they are missing; tell whether there was a store.
 
-    A file with other permissions than the owner's is tightened. The file is only ever created here,
-    never opened and closed beside SQLite: closing any descriptor of it would drop SQLite's own locks.
+    The file is only ever created here, never opened and closed beside SQLite: closing any descriptor of it
+    would drop SQLite's own locks.
     """
     try:
         database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -77,11 +77,18 @@ def prepare(database: Path) -> bool:
             return False
         if not database.is_file():
             raise StoreReadOnly(f"{database} is not a file")
-        if info.st_mode & 0o077:
-            database.chmod(0o600)
     except OSError as error:
         raise _unusable(database, error) from None
     return info.st_size > 0
+
+
+def tighten(database: Path) -> None:
+    """Take everybody else's permissions on the file away; called once it is known to be ours."""
+    try:
+        if database.stat().st_mode & 0o077:
+            database.chmod(0o600)
+    except OSError as error:
+        raise _unusable(database, error) from None
 
 
 def _unusable(database: Path, error: OSError) -> StoreReadOnly:

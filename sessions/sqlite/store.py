@@ -26,7 +26,7 @@ from sessions.records import (
     record_id,
 )
 from sessions.sqlite import schema
-from sessions.sqlite.files import OwnerLock, is_there, prepare
+from sessions.sqlite.files import OwnerLock, is_there, prepare, tighten
 from sessions.sqlite.ranges import RangeReader
 from sessions.sqlite.readers import PooledReader, Reader, WriterReader
 from sessions.sqlite.writer import Writer, translate
@@ -105,6 +105,8 @@ class SqliteStore:
         if self._read_only:
             return
         self._untouched = False
+        if self._path is not None:
+            tighten(self._path)
         if self._outdated:
             await self._writer.run(schema.migrate)
         if self._unswept:

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -347,3 +348,31 @@ def test_the_version_is_printed(shell: Shell) -> None:
     """As a command and as an option."""
     assert shell.run("version").out == shell.run("--version").out
     assert shell.run("version").out.startswith("palaver ")
+
+
+def test_a_conversation_that_was_taken_out_of_the_database_is_missed_at_the_start(shell: Shell) -> None:
+    """Whoever removes a whole conversation from the file leaves a number that no longer fits."""
+    shell.chat("hello")
+    with closing(sqlite3.connect(shell.home / "palaver.db")) as database, database:
+        database.execute("DELETE FROM session")
+    done = shell.chat("hello again")
+    assert done.code == 0
+    assert "0 sessions are stored where there must be 1" in done.err
+
+
+def test_output_that_can_not_be_written_is_told_in_one_line(shell: Shell) -> None:
+    """A full disk behind the output ends the program with a sentence, not with a trace."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            shell.command("chat", "hi"),
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=shell.environ,
+            cwd=ROOT,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "can not be written" in done.stderr
+    assert "Traceback" not in done.stderr

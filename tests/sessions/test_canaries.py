@@ -199,6 +199,7 @@ class Everything:
             await self.do("get_context_history", here, max_tokens=60, strategy=strategy)
         for word in ("question", "search"):
             await self.do("search", HERE, CANARIES[word])
+        await self.do("missing")
         await self.do("verify")
 
     async def end(self) -> None:
@@ -372,6 +373,7 @@ async def test_what_was_erased_is_in_no_file(opening: Opening, db_path: Path, cl
         await erase(sessions, gone.id, person())
         assert remains(db_path, pieces) == 0
         assert remains(db_path, sealed(db_path, 2)) == 6
+        assert await sessions.missing() == []
         assert await sessions.verify() == []
     assert remains(db_path, pieces) == 0
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.console.markdown import MOST_RENDERED, MarkdownView
+from adapters.console.plain import plain
 
 VIEW = MarkdownView()
 BLOCKS = st.sampled_from(
@@ -108,3 +109,14 @@ def test_a_preview_is_not_higher_than_its_room() -> None:
 def test_a_preview_breaks_a_line_without_end() -> None:
     """A single line of any length stays within the width."""
     assert all(len(line) <= 40 for line in VIEW.preview("x" * 9_000, width=40, height=5).split("\n"))
+
+
+def test_a_picture_stays_where_it_was_quoted() -> None:
+    """A terminal shows no pictures, and what stands for one must not look like something the program says."""
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", VIEW.render("> before ![9 · you](http://x) after", width=60))
+    assert shown.split() == ["▌", "before", "!9", "·", "you", "(http://x)", "after"]
+
+
+def test_the_direction_of_text_can_not_be_turned() -> None:
+    """Overrides and isolates are taken out: with them a message could show what it does not say."""
+    assert plain("a\u202eb\u2066c") == "abc"
