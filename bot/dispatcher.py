@@ -20,7 +20,7 @@ from bot.turn_runner import TurnRunner
 from bot.undisturbed import ended
 from sessions.address import Address
 from sessions.errors import SessionError, VaultError
-from sessions.lanes import KeyedLocks
+from sessions.keyed_locks import KeyedLocks
 
 Announce = Callable[[Address, Reply], Awaitable[None]]
 """Says something to people that answers no message of theirs."""

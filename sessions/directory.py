@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sessions.address import Address
@@ -19,8 +19,6 @@ from sessions.session_key import SessionKey, length_prefixed
 from sessions.store import Store
 from sessions.vault import Vault
 
-MAX_TITLE = 200
-Now = Callable[[], int]  # milliseconds since 1970
 _STATUSES = {status.value: status for status in Status}
 
 

@@ -17,7 +17,7 @@ from sessions.census import CensusKeeper
 from sessions.draft import Draft
 from sessions.errors import NotFound, VaultError
 from sessions.journal import EntryKind
-from sessions.lanes import KeyedLocks
+from sessions.keyed_locks import KeyedLocks
 from sessions.live import LiveSession
 from sessions.records import SessionRow
 from sessions.store import Store

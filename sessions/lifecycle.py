@@ -16,7 +16,8 @@ from sessions.directory import Directory
 from sessions.draft import Draft
 from sessions.errors import InvalidValue, NotFound, SessionLocked, StaleSession, Tampered
 from sessions.journal import EntryKind, Place
-from sessions.lanes import KeyedLocks, Lanes
+from sessions.keyed_locks import KeyedLocks
+from sessions.lanes import Lanes
 from sessions.live import LiveSession
 from sessions.profile import Profile
 from sessions.records import SessionRow

@@ -16,11 +16,11 @@ from sessions.census import CensusKeeper
 from sessions.checkpoint import Checkpoint
 from sessions.cipher import Entropy
 from sessions.context import STRATEGIES, Context, StrategyName
-from sessions.directory import MAX_TITLE
 from sessions.erasure import Receipt
 from sessions.errors import InvalidValue, KeyRefused, NothingToUndo, StoreReadOnly
 from sessions.keys import KeyProvider, RawKey
 from sessions.lanes import Lanes
+from sessions.lifecycle import MAX_TITLE
 from sessions.live import check_usage
 from sessions.message import (
     KIND_NUMBERS,

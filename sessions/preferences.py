@@ -11,7 +11,7 @@ from sessions.address import Address
 from sessions.census import CensusKeeper
 from sessions.cipher import Unopened
 from sessions.errors import Tampered
-from sessions.lanes import KeyedLocks
+from sessions.keyed_locks import KeyedLocks
 from sessions.message import JsonValue
 from sessions.profile import decode_policy, encode_policy
 from sessions.records import PreferenceRow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from sessions.message import Message
 
@@ -19,7 +18,6 @@ class Turn:
     session_id: str
     message: Message
     anchor: int
-    began_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

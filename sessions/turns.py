@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
 from sessions.cache import SessionCache
 from sessions.draft import Draft
-from sessions.live import LiveSession, check_usage, moment
+from sessions.live import LiveSession, check_usage
 from sessions.message import JsonValue, Message, Usage, clean_text
 from sessions.session import Status
 from sessions.timeline import Timeline
@@ -33,12 +32,12 @@ class Turns:
             at = max(question.created_ms, live.row.updated_at)
             placed = question._replace(seq=live.row.message_count + 1, created_ms=at)
             stored = await self._transcripts.append(live, placed, content)
-            return Turn(session_id=session_id, message=stored, anchor=live.row.head, began_at=moment(at))
+            return Turn(session_id=session_id, message=stored, anchor=live.row.head)
 
     async def retry(self, session_id: str) -> Turn:
         """Go back to the last question. Raises `NothingToUndo` if there is none."""
         question, anchor = await self._timeline.rewind_to_question(session_id)
-        return Turn(session_id=session_id, message=question, anchor=anchor, began_at=self._moment())
+        return Turn(session_id=session_id, message=question, anchor=anchor)
 
     async def finish(
         self,
@@ -102,6 +101,3 @@ class Turns:
             return False
         newer = await self._transcripts.window(live, turn.message.seq + 1, live.row.message_count)
         return all(message.kind == "summary" for message in newer)
-
-    def _moment(self) -> datetime:
-        return moment(self._now())

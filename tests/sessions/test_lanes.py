@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from sessions.lanes import KeyedLocks, Lanes
+from sessions.keyed_locks import KeyedLocks
+from sessions.lanes import Lanes
 
 
 class Course:
