@@ -344,3 +344,15 @@ async def test_what_is_said_after_a_command_comes_after_it(bot: Bot) -> None:
     await asyncio.gather(bot.hears("/new"), bot.hears("after"))
 
     assert await bot.kept() == ["after", "I see."]
+
+
+async def test_leaving_incognito_in_one_chat_forgets_nothing_in_another(bot: Bot) -> None:
+    """The same person can be incognito in two chats, and leaves them one by one."""
+    other = Address(platform="console", account="local", chat_id="other", user_id="ann")
+    for address in (ANN, other):
+        await bot.says("/incognito on", address=address)
+        await bot.hears("secret", address=address)
+    await bot.says("/incognito off")
+
+    assert await bot.kept(address=other) == ["secret", "I see."]
+    assert await bot.kept() == []

@@ -347,3 +347,36 @@ async def test_times_within_a_turn_do_not_run_backwards(scene: Scene, clock: Man
     outcome = await scene.sessions.finish_turn(turn, content="because")
     assert outcome.message is not None
     assert outcome.message.created_at >= turn.message.created_at
+
+
+async def test_a_summary_made_for_a_retry_in_a_fork_does_not_make_the_reply_late(clock: ManualClock) -> None:
+    """The question lies in the session the fork came from; its reply belongs behind it all the same."""
+
+    async def brief(messages: Sequence[Message], instructions: str | None) -> str:
+        return "they talked"
+
+    async with SessionManager.open(encryption_key=KEY, clock=clock, summarizer=brief) as sessions:
+        original = await sessions.get_or_create_session(ANN)
+        await say(sessions, original.id, *(f"turn {number} " + "x" * 40 for number in range(30)))
+        fork = await sessions.fork(original.id)
+        turn = await sessions.retry_turn(fork.id)
+        context = await sessions.get_context_history(fork.id, max_tokens=200, strategy="summarize")
+        assert any(message.kind == "summary" for message in context)
+        outcome = await sessions.finish_turn(turn, content="another answer")
+        assert outcome.current
+        assert (await texts(sessions, fork.id))[-1] == "another answer"
+
+
+async def test_an_export_in_the_middle_of_a_turn_is_of_one_moment(scene: Scene) -> None:
+    """What is said while the export is gathered is in it as a whole or not at all; it reads back either way."""
+    from sessions.export.json_reader import from_json
+
+    async def talk() -> None:
+        for number in range(20):
+            await say(scene.sessions, scene.session.id, f"{number}")
+
+    talking = asyncio.ensure_future(talk())
+    for _ in range(20):
+        transcript = from_json(await scene.sessions.export(scene.session.id, format="json"))
+        assert transcript.head == len(transcript.stored)
+    await talking
