@@ -127,7 +127,7 @@ async def test_stop_cancels_the_running_turn_and_those_that_wait() -> None:
     other = course.start("other", session="t")
     await settle()
     assert course.lanes.stop("s")
-    results = await asyncio.gather(*turns, return_exceptions=True)
+    results = await asyncio.wait_for(asyncio.gather(*turns, return_exceptions=True), 5)
     assert all(isinstance(result, asyncio.CancelledError) for result in results)
     assert course.entered == ["a", "other"]
     again = course.start("again")
@@ -148,7 +148,7 @@ async def test_stop_reaches_a_turn_that_waits_for_its_person_or_for_room() -> No
     assert course.running == {"a", "b"}
     assert course.lanes.stop("3")
     assert course.lanes.stop("4")
-    results = await asyncio.gather(*blocked, return_exceptions=True)
+    results = await asyncio.wait_for(asyncio.gather(*blocked, return_exceptions=True), 5)
     assert all(isinstance(result, asyncio.CancelledError) for result in results)
     for name in "ab":
         course.let_go(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from sessions.sqlite.store import SqliteStore
 from sessions.store import Store
 
 MakeStore = Callable[[Path], Store]
+Reopen = Callable[[], AbstractAsyncContextManager[Store]]
 
 # One line for each database. Those that outlive their process are opened a second time as well.
 LASTING: dict[str, MakeStore] = {"sqlite file": lambda folder: SqliteStore(folder / "palaver.db")}
@@ -45,20 +47,30 @@ FOUNDATION = Foundation(
 EMPTY = Census(0, 0, 0, b"m" * 16)
 
 
+@asynccontextmanager
+async def opened(store: Store) -> AsyncIterator[Store]:
+    """Open a store, and found it if it is new."""
+    try:
+        if await store.open() is None:
+            await store.found(FOUNDATION, EMPTY)
+        else:
+            await store.ready()
+        yield store
+    finally:
+        await store.close()
+
+
 @pytest.fixture(params=[*LASTING, *PASSING])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """A store that was just founded."""
-    opened = (LASTING | PASSING)[request.param](tmp_path)
-    assert await opened.open() is None
-    await opened.found(FOUNDATION, EMPTY)
-    yield opened
-    await opened.close()
+    async with opened((LASTING | PASSING)[request.param](tmp_path)) as made:
+        yield made
 
 
 @pytest.fixture(params=[*LASTING])
-def make_lasting(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
-    """Make a store that can be closed and made again."""
-    return lambda: LASTING[request.param](tmp_path)
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
+    """Open a store that outlives its process; the first time it is new."""
+    return lambda: opened(LASTING[request.param](tmp_path))
 
 
 def row(number: int, **fields: object) -> SessionRow:
@@ -128,55 +140,43 @@ async def positions(store: Store, number: int, *, last: int = 1000) -> list[int]
 # -- opening -----------------------------------------------------------------------------------------
 
 
-async def test_a_store_gives_back_what_it_was_founded_with(make_lasting: Callable[[], Store]) -> None:
+@pytest.mark.parametrize("make", LASTING.values(), ids=LASTING)
+async def test_a_store_gives_back_what_it_was_founded_with(make: MakeStore, tmp_path: Path) -> None:
     """A store is new until it is founded; afterwards it gives the foundation and the census it was given."""
-    store = make_lasting()
-    assert await store.open() is None
-    await store.found(FOUNDATION, EMPTY)
-    await store.close()
-    store = make_lasting()
-    assert await store.open() == FOUNDATION
-    await store.ready()
-    assert await store.census() == EMPTY
-    await store.close()
+    async with opened(make(tmp_path)):
+        pass
+    again = make(tmp_path)
+    try:
+        assert await again.open() == FOUNDATION
+        await again.ready()
+        assert await again.census() == EMPTY
+    finally:
+        await again.close()
 
 
-async def test_what_was_acknowledged_is_there_when_the_store_is_opened_again(
-    make_lasting: Callable[[], Store],
-) -> None:
+async def test_what_was_acknowledged_is_there_when_the_store_is_opened_again(reopen: Reopen) -> None:
     """Sessions, messages, journal and preferences come back byte for byte."""
-    store = make_lasting()
-    await store.open()
-    await store.found(FOUNDATION, EMPTY)
     change = Change(row=row(1), expected=None, messages=(message(1, 1),), entries=(entry(1, 1),))
-    await store.commit([change], lambda _: Census(1, 0, 0, b"one"))
     preference = PreferenceRow(b"idx", 1, b"body")
-    await store.put_preference(preference, lambda _: Census(1, 1, 1, b"two"))
-    await store.close()
-    store = make_lasting()
-    await store.open()
-    await store.ready()
-    assert await store.session("session00001") == row(1)
-    assert list(map(tuple, await store.messages(0, 1 << 60, 9, newest=False))) == [message(1, 1)]
-    assert await store.journal(1) == [entry(1, 1)]
-    assert await store.preferences() == [preference]
-    assert await store.census() == Census(1, 1, 1, b"two")
-    await store.close()
+    async with reopen() as store:
+        await store.commit([change], lambda _: Census(1, 0, 0, b"one"))
+        await store.put_preference(preference, lambda _: Census(1, 1, 1, b"two"))
+    async with reopen() as store:
+        assert await store.session("session00001") == row(1)
+        assert list(map(tuple, await store.messages(0, 1 << 60, 9, newest=False))) == [message(1, 1)]
+        assert await store.journal(1) == [entry(1, 1)]
+        assert await store.preferences() == [preference]
+        assert await store.census() == Census(1, 1, 1, b"two")
 
 
-async def test_closing_writes_what_is_queued(make_lasting: Callable[[], Store]) -> None:
+async def test_closing_writes_what_is_queued(reopen: Reopen) -> None:
     """A write that was asked for before the store was closed is acknowledged and there afterwards."""
-    store = make_lasting()
-    await store.open()
-    await store.found(FOUNDATION, EMPTY)
-    writes = [asyncio.ensure_future(add(store, row(number))) for number in range(1, 21)]
-    await asyncio.sleep(0)
-    await store.close()
+    async with reopen() as store:
+        writes = [asyncio.ensure_future(add(store, row(number))) for number in range(1, 21)]
+        await asyncio.sleep(0)
     await asyncio.gather(*writes)
-    store = make_lasting()
-    await store.open()
-    assert len(await store.sessions_after(0, 100)) == 20
-    await store.close()
+    async with reopen() as store:
+        assert len(await store.sessions_after(0, 100)) == 20
 
 
 # -- one message -------------------------------------------------------------------------------------
@@ -324,19 +324,14 @@ async def test_a_session_that_does_not_open_can_be_set_aside(store: Store) -> No
     assert await store.session("session00001") == row(1, status="paused")
 
 
-async def test_numbers_are_given_once(make_lasting: Callable[[], Store]) -> None:
+async def test_numbers_are_given_once(reopen: Reopen) -> None:
     """A number is never given again, not even that of an erased session after a restart."""
-    store = make_lasting()
-    await store.open()
-    await store.found(FOUNDATION, EMPTY)
-    given = [await store.next_number() for _ in range(3)]
-    await add(store, *(row(number) for number in given))
-    await store.erase_sessions([given[-1]], lambda before: before)
-    await store.close()
-    store = make_lasting()
-    await store.open()
-    assert await store.next_number() > given[-1]
-    await store.close()
+    async with reopen() as store:
+        given = [await store.next_number() for _ in range(3)]
+        await add(store, *(row(number) for number in given))
+        await store.erase_sessions([given[-1]], lambda before: before)
+    async with reopen() as store:
+        assert await store.next_number() > given[-1]
 
 
 # -- erasing -----------------------------------------------------------------------------------------
@@ -357,19 +352,13 @@ async def test_erased_sessions_are_gone_at_once_and_their_rows_soon(store: Store
     assert await store.sweep_erased() == 0
 
 
-async def test_erasing_goes_on_where_it_was_left(make_lasting: Callable[[], Store]) -> None:
+async def test_erasing_goes_on_where_it_was_left(reopen: Reopen) -> None:
     """What an erasure has not removed before the store was closed is removed when it is opened again."""
-    store = make_lasting()
-    await store.open()
-    await store.found(FOUNDATION, EMPTY)
-    await fill(store, 1, 30)
-    await store.erase_sessions([1], lambda before: before)
-    await store.close()
-    store = make_lasting()
-    await store.open()
-    await store.ready()
-    assert await positions(store, 1) == []
-    await store.close()
+    async with reopen() as store:
+        await fill(store, 1, 30)
+        await store.erase_sessions([1], lambda before: before)
+    async with reopen() as store:
+        assert await positions(store, 1) == []
 
 
 # -- reading -----------------------------------------------------------------------------------------
