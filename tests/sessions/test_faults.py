@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +107,21 @@ async def test_a_disk_that_does_not_sync_gets_no_acknowledgement(open_store: Ope
                 await sessions.add_message(session.id, role="user", content="hello")
             disk.refuse = lambda event: SQLITE_OK
             assert await texts(sessions, session.id) == []
+
+
+async def test_a_write_waits_for_another_program_to_let_go(open_store: Opener, db_path: Path) -> None:
+    """A backup tool that locks the file for a moment makes a message late, and loses none."""
+    async with open_store() as sessions:
+        session = await sessions.get_or_create_session(ANN)
+        with closing(sqlite3.connect(db_path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            saying = asyncio.ensure_future(say(sessions, session.id, "hello"))
+            await asyncio.sleep(0.3)
+            assert not saying.done()
+            assert await texts(sessions, session.id) == []
+            other.execute("ROLLBACK")
+            await saying
+        assert await texts(sessions, session.id) == ["hello", "re: hello"]
 
 
 # -- clocks ------------------------------------------------------------------------------------------

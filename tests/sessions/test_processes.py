@@ -87,31 +87,19 @@ async def test_the_lock_file_stays(open_store: Opener, db_path: Path) -> None:
 
 async def test_of_programs_that_start_together_one_gets_the_store(tmp_path: Path) -> None:
     """The others are told that it is held, whoever was first, also where no store is yet."""
-
-    async def try_to_hold(path: Path) -> bytes:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            HOLD,
-            path,
-            cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        waits = [asyncio.ensure_future(process.stdout.readline()), asyncio.ensure_future(process.stderr.read())]
-        await asyncio.sleep(1.5)
-        process.stdin.close()
-        owner, error = await asyncio.gather(*waits)
-        await process.wait()
-        return owner or error.splitlines()[-1]
-
-    results = await asyncio.gather(*(try_to_hold(tmp_path / "new" / "palaver.db") for _ in range(3)))
-    assert sum(result.strip().isdigit() for result in results) == 1
-    assert sum(b"StoreHeld" in result for result in results) == 2
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, "-c", HOLD, tmp_path / "new" / "palaver.db")
+    programs = [
+        await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe) for _ in range(3)
+    ]
+    owners, errors = [], b""
+    for program in programs:  # each says that it has the store, or ends
+        assert program.stdout is not None
+        owners += [line for line in [await program.stdout.readline()] if line]
+    for program in programs:
+        errors += (await program.communicate(b""))[1]
+    assert len(owners) == 1
+    assert errors.count(f"StoreHeld: {tmp_path}/new/palaver.db is held by process {int(owners[0])}".encode()) == 2
 
 
 # -- one that only reads -----------------------------------------------------------------------------
