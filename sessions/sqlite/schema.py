@@ -11,7 +11,7 @@ from sessions.errors import StoreError, StoreTooNew
 
 APPLICATION_ID = 0x50414C56  # "PALV", shown by file(1) and checked before anything is written
 _FOLDER = Path(__file__).parent.parent / "migrations" / "sqlite"
-LATEST = 1
+FIRST, LATEST = 2, 2  # 1 was never released
 
 
 def found_version(connection: sqlite3.Connection, path: str) -> int:
@@ -29,6 +29,11 @@ def found_version(connection: sqlite3.Connection, path: str) -> int:
         raise
     if (version or tables) and owner != APPLICATION_ID:
         raise StoreError(f"{path} is some other program's database; nothing was changed")
+    if 0 < version < FIRST:
+        raise StoreError(
+            f"{path} was made by a preview of Palaver, which this version does not read; nothing was changed. "
+            "Move it away and start anew"
+        )
     if tables and version < 1:
         raise StoreError(f"{path} is damaged: it has tables and no schema version; nothing was changed")
     if version > LATEST:

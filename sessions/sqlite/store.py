@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, fields
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from sessions.errors import StaleSession, StoreError, StoreReadOnly, Tampered
@@ -29,7 +30,7 @@ from sessions.sqlite import schema
 from sessions.sqlite.files import OwnerLock, is_there, prepare, tighten
 from sessions.sqlite.ranges import RangeReader
 from sessions.sqlite.readers import PooledReader, Reader, WriterReader
-from sessions.sqlite.writer import Writer, translate
+from sessions.sqlite.writer import Row, Writer, translate
 from sessions.store import Recount
 
 SYNCHRONOUS = "FULL"  # NORMAL loses acknowledged commits in a power cut
@@ -41,9 +42,12 @@ _SESSION = f"SELECT {', '.join(_COLUMNS)} FROM session "
 _INSERT_SESSION = f"INSERT INTO session VALUES ({', '.join('?' * len(_COLUMNS))})"
 _INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_ENTRY = "INSERT INTO journal VALUES (?, ?, ?, ?)"
-_HEAD_COLUMNS = ", ".join(f"{name} = ?" for name in HeadUpdate._fields[:-2])
-_UPDATE_HEAD = f"UPDATE session SET {_HEAD_COLUMNS} WHERE number = ? AND version = ?"
-_MUTABLE = tuple(name for name in _COLUMNS if name not in ("number", "id"))
+# A view whose trigger stores the message and moves the head: both with one statement, for many sessions.
+_APPEND = "INSERT INTO append VALUES "
+_APPENDED = f"({', '.join('?' * len(HeadUpdate._fields + MessageRow._fields))})"
+# What a session is found by stays: setting an indexed column rewrites the index even when the value is the same.
+_FIXED = ("number", "id", "key_idx", "owner_idx", "created_at", "commitment")
+_MUTABLE = tuple(name for name in _COLUMNS if name not in _FIXED)
 _UPDATE_SESSION = f"UPDATE session SET {', '.join(f'{name} = ?' for name in _MUTABLE)} WHERE number = ? AND version = ?"
 # Positions are the lower 24 bits of an id, the session's number is above them.
 _STRAYS = "SELECT count(*) FROM {} WHERE id BETWEEN ? AND ? AND id & 0xFFFFFF NOT BETWEEN 1 AND ?"
@@ -92,13 +96,13 @@ class SqliteStore:
             self._lock.take()
             prepare(self._path)
         try:
-            self._written = Writer(partial(_connect, self._path))
-            foundation = await self._written.start(self._opening)
+            self._written = Writer(partial(_connect, self._path), _append)
+            self._read_through(WriterReader(self._written) if self._path is None else PooledReader(self._path))
+            return await self._written.start(self._opening)
         except BaseException:
+            await self._reader.close()
             self._release()
             raise
-        self._read_through(WriterReader(self._written) if self._path is None else PooledReader(self._path))
-        return foundation
 
     async def ready(self) -> None:
         """Bring an older schema up to date, and finish what a crash left of an erasure."""
@@ -145,16 +149,14 @@ class SqliteStore:
 
     async def append(self, update: HeadUpdate, message: MessageRow, entries: Sequence[EntryRow] = ()) -> None:
         """Store one message and the new head of its session."""
+        if not entries:
+            await self._writer.put((*update, *message))
+            return
 
         def job(connection: sqlite3.Connection) -> None:
-            if connection.execute(_UPDATE_HEAD, update).rowcount != 1:
-                raise StaleSession("the session was changed by another writer")
-            try:
-                connection.execute(_INSERT_MESSAGE, message)
-                for entry in entries:
-                    connection.execute(_INSERT_ENTRY, entry)
-            except sqlite3.IntegrityError:
-                raise Tampered("a conversation") from None  # its next place is taken: the row is not the newest one
+            _append(connection, [(*update, *message)])
+            with _refusals():
+                connection.executemany(_INSERT_ENTRY, entries)
 
         await self._writer.submit(job)
 
@@ -374,7 +376,6 @@ def _connect(path: Path | None) -> sqlite3.Connection:
             "secure_delete = ON",
             "trusted_schema = OFF",
             "cell_size_check = ON",
-            "mmap_size = 0",
             "temp_store = MEMORY",
             "journal_size_limit = 67108864",
         ):
@@ -407,14 +408,29 @@ def _found(foundation: Foundation, census: Census, connection: sqlite3.Connectio
     connection.execute("INSERT INTO census VALUES (1, ?, ?, ?, ?)", census)
 
 
-def _apply(changes: tuple[Change, ...], recount: Recount | None, connection: sqlite3.Connection) -> None:
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Say in the library's words why the database refuses a row."""
     try:
-        for change in changes:
-            _apply_one(change, connection)
+        yield
     except sqlite3.IntegrityError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
             raise Tampered("a conversation") from None  # its next place is taken: the row is not the newest one
+        if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+            raise StaleSession("the session was changed by another writer") from None
         raise StaleSession("another session of this conversation was opened meanwhile") from error
+
+
+def _append(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Store messages and the new heads of their sessions; a row is a `HeadUpdate` and a `MessageRow`."""
+    with _refusals():
+        connection.execute(_APPEND + ", ".join([_APPENDED] * len(rows)), list(chain.from_iterable(rows)))
+
+
+def _apply(changes: tuple[Change, ...], recount: Recount | None, connection: sqlite3.Connection) -> None:
+    with _refusals():
+        for change in changes:
+            _apply_one(change, connection)
     if recount is not None:
         _count_anew(recount, connection)
 
@@ -434,8 +450,10 @@ def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
         values = [getattr(row, name) for name in _MUTABLE]
         if connection.execute(_UPDATE_SESSION, [*values, row.number, change.expected]).rowcount != 1:
             raise StaleSession("the session was changed by another writer")
-    connection.executemany(_INSERT_MESSAGE, change.messages)
-    connection.executemany(_INSERT_ENTRY, change.entries)
+    if change.messages:
+        connection.executemany(_INSERT_MESSAGE, change.messages)
+    if change.entries:
+        connection.executemany(_INSERT_ENTRY, change.entries)
     for source in change.sources:
         connection.execute("INSERT OR IGNORE INTO lineage VALUES (?, ?)", (source, row.number))
     for source in change.released:

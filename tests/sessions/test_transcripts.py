@@ -171,7 +171,7 @@ async def test_no_read_on_the_way_of_a_message_scans_a_table(db_path: Path, cloc
         await sessions.sweep()
         await sessions.delete_session(session_id)
     writes = [
-        (sqlite_store._UPDATE_HEAD, (0,) * sqlite_store._UPDATE_HEAD.count("?")),
+        (f"{sqlite_store._APPEND} {sqlite_store._APPENDED}", (0,) * sqlite_store._APPENDED.count("?")),
         (sqlite_store._UPDATE_SESSION, (0,) * sqlite_store._UPDATE_SESSION.count("?")),
     ]
     hot = [(sql, values) for sql, values in store.read if "message" in sql or "session" in sql or "journal" in sql]

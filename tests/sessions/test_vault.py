@@ -387,6 +387,16 @@ async def test_a_newer_store_is_left_as_it_is(open_store: Opener, store: Path) -
         assert "install the newer Palaver" in str(error)
 
 
+async def test_a_store_of_a_preview_is_left_as_it_is(open_store: Opener, store: Path) -> None:
+    """The schema from before the first release is refused with a word on what to do."""
+    edit(store, "PRAGMA user_version = 1")
+    for read_only in (False, True):
+        error = await refusal(open_store(read_only=read_only), store)
+        assert isinstance(error, StoreError)
+        assert "made by a preview of Palaver" in str(error)
+        assert "Move it away" in str(error)
+
+
 @pytest.mark.parametrize("version", [0, -1])
 async def test_a_store_without_its_version_is_not_founded_anew(
     open_store: Opener, store: Path, tmp_path: Path, version: int

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from sessions.errors import StoreError, StoreReadOnly
-from sessions.sqlite.writer import BATCH, MAX_GROUP, Job, Writer
+from sessions.sqlite.writer import BATCH, MAX_GROUP, MAX_ROWS, Job, Row, Writer
 from tests.sessions.conftest import Opener, person
 from tests.sessions.power import Disk, Event, put_in
 
@@ -40,12 +41,20 @@ class Gate:
         assert await asyncio.to_thread(self._arrived.wait, 10)
 
 
+ROWS = "INSERT INTO word VALUES"
+
+
+def write_words(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Write rows of (id, text) with one statement, as the store does."""
+    connection.execute(f"{ROWS} {', '.join(['(?, ?)'] * len(rows))}", list(chain.from_iterable(rows)))
+
+
 class Bench:
-    """A writer on a small database; every statement is noted, and COMMIT passes through a gate."""
+    """A writer on a small database; every statement is noted. COMMIT and the writing of rows pass through a gate."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.statements, self.gate = path, list[str](), Gate()
-        self.writer = Writer(self._connect)
+        self.writer = Writer(self._connect, write_words)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None)
@@ -59,14 +68,18 @@ class Bench:
 
     def _note(self, statement: str) -> None:
         self.statements.append(statement)
-        if statement == "COMMIT":
+        if statement == "COMMIT" or statement.startswith(ROWS):
             self.gate.pass_through()
 
     @property
     def commits(self) -> int:
         return self.statements.count("COMMIT")
 
-    def words(self) -> list[str]:
+    @property
+    def row_statements(self) -> int:
+        return sum(statement.startswith(ROWS) for statement in self.statements)
+
+    def words(self) -> list[str | bytes]:
         """Read what is committed, through a connection of its own."""
         with closing(sqlite3.connect(self.path)) as connection:
             return [text for (text,) in connection.execute("SELECT text FROM word ORDER BY id")]
@@ -159,7 +172,8 @@ async def test_writes_keep_the_order_in_which_they_were_given(bench: Bench) -> N
     jobs = []
     for number in range(300):
         job = put_and_fail("no") if number % 50 == 7 else put(f"{number}")
-        jobs.append(bench.writer.submit(job, alone=number % 40 == 3))
+        queue = bench.writer.run if number % 40 == 3 else bench.writer.submit
+        jobs.append(queue(job))
         if number % 90 == 0:
             await asyncio.sleep(0.001)
     await asyncio.gather(*jobs, return_exceptions=True)
@@ -202,12 +216,67 @@ async def test_a_job_of_its_own_runs_between_two_transactions(bench: Bench) -> N
         put("half")(connection)
         raise ValueError
 
-    before, found = bench.writer.submit(put("before")), bench.writer.submit(look, alone=True)
-    failed, after = bench.writer.submit(begin_and_fail, alone=True), bench.writer.submit(put("after"))
+    before, found = bench.writer.submit(put("before")), bench.writer.run(look)
+    failed, after = bench.writer.run(begin_and_fail), bench.writer.submit(put("after"))
     results = await asyncio.gather(before, found, failed, after, return_exceptions=True)
     assert results[1] == (1, False)
     assert isinstance(results[2], ValueError)
     assert bench.words() == ["before", "after"]
+
+
+# -- rows --------------------------------------------------------------------------------------------
+
+
+async def test_rows_that_are_queued_together_are_one_statement(bench: Bench) -> None:
+    """A hundred rows that come during a write are two statements more, each its own transaction, in their order."""
+    bench.gate.close()
+    first = bench.writer.put((1, b"first"))
+    await bench.gate.arrival()
+    others = [bench.writer.put((number, b"%d" % number)) for number in range(2, 102)]
+    await asyncio.sleep(0)
+    bench.gate.open()
+    await asyncio.gather(first, *others)
+    assert (bench.row_statements, bench.commits) == (1 + -(-100 // MAX_ROWS), 0)
+    assert len(bench.words()) == 101
+
+
+async def test_one_refused_row_does_not_take_its_neighbours_with_it(bench: Bench) -> None:
+    """Of rows written together the one whose place is taken is refused, and the others are stored."""
+    await bench.writer.put((5, b"there already"))
+    writes = [bench.writer.put((number, b"%d" % number)) for number in range(1, 10)]
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    assert [number for number, result in enumerate(results, 1) if isinstance(result, StoreError)] == [5]
+    assert bench.words() == [b"1", b"2", b"3", b"4", b"there already", b"6", b"7", b"8", b"9"]
+
+
+async def test_rows_and_jobs_keep_their_order(bench: Bench) -> None:
+    """Rows, jobs and jobs of their own, mixed, are stored in the order of asking."""
+    seen: list[int] = []
+
+    def look(connection: sqlite3.Connection) -> None:
+        seen.append(connection.execute("SELECT count(*) FROM word").fetchone()[0])
+
+    def write(number: int) -> asyncio.Future[None]:
+        kinds = (lambda: bench.writer.put((number, b"")), lambda: bench.writer.submit(look))
+        return bench.writer.run(look) if number % 7 == 3 else kinds[number % 2]()
+
+    writes = [write(number) for number in range(200)]
+    await asyncio.gather(*writes)
+    rows = [number % 2 == 0 and number % 7 != 3 for number in range(200)]
+    assert seen == [sum(rows[:number]) for number in range(200) if not rows[number]]
+
+
+async def test_a_row_is_acknowledged_after_it_is_stored(bench: Bench) -> None:
+    """While rows are being written nobody is told, and what is told can be read by everybody."""
+    bench.gate.close()
+    write = bench.writer.put((1, b"word"))
+    await bench.gate.arrival()
+    await asyncio.sleep(0.02)
+    assert not write.done()
+    assert bench.words() == []
+    bench.gate.open()
+    await write
+    assert bench.words() == [b"word"]
 
 
 # -- acknowledgement ---------------------------------------------------------------------------------
@@ -280,7 +349,7 @@ async def test_a_stopped_writer_takes_nothing(bench: Bench) -> None:
 
 async def test_a_connection_that_can_not_be_opened_is_reported_to_who_asked(tmp_path: Path) -> None:
     """Starting fails with the reason in this library's words, and the thread ends."""
-    writer = Writer(lambda: sqlite3.connect(f"file:{tmp_path}/nowhere/words.db?mode=rw", uri=True))
+    writer = Writer(lambda: sqlite3.connect(f"file:{tmp_path}/nowhere/words.db?mode=rw", uri=True), write_words)
     with pytest.raises(StoreReadOnly, match="permissions"):
         await writer.start(lambda connection: None)
     assert not [thread for thread in threading.enumerate() if thread.name == "palaver-writer"]

@@ -76,6 +76,25 @@ CREATE TABLE message (
 -- System messages, important ones and summaries: few, and wanted whatever the length of the transcript.
 CREATE INDEX message_keep ON message (id) WHERE keep = 1;
 
+-- A message and the head it moves, for one INSERT into this view: the columns of HeadUpdate and of MessageRow.
+CREATE VIEW append AS
+SELECT s.last_activity_at, s.updated_at, s.next_reset_at, s.head, s.stored, s.entries, s.message_count,
+       s.input_tokens, s.output_tokens, s.cached_tokens, s.version, s.mac, s.number, s.version AS expected,
+       m.id, m.branch, m.role, m.kind, m.keep, m.at, m.body
+FROM session AS s JOIN message AS m ON m.id = s.number << 24 | s.stored;
+
+CREATE TRIGGER append_message INSTEAD OF INSERT ON append BEGIN
+    SELECT RAISE(ABORT, 'stale')
+    WHERE NOT EXISTS (SELECT 1 FROM session WHERE number = NEW.number AND version = NEW.expected);
+    UPDATE session
+    SET last_activity_at = NEW.last_activity_at, updated_at = NEW.updated_at, next_reset_at = NEW.next_reset_at,
+        head = NEW.head, stored = NEW.stored, entries = NEW.entries, message_count = NEW.message_count,
+        input_tokens = NEW.input_tokens, output_tokens = NEW.output_tokens, cached_tokens = NEW.cached_tokens,
+        version = NEW.version, mac = NEW.mac
+    WHERE number = NEW.number;
+    INSERT INTO message VALUES (NEW.id, NEW.branch, NEW.role, NEW.kind, NEW.keep, NEW.at, NEW.body);
+END;
+
 CREATE TABLE journal (
     id   INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL,
