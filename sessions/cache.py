@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from sessions.draft import Draft
 from sessions.errors import NotFound, Tampered
+from sessions.handling import riding
 from sessions.live import LiveSession
 from sessions.records import SessionRow
 from sessions.reset_rule import ResetRule
@@ -116,7 +117,8 @@ class SessionCache:
         """Store drafts as one unit of work; the caller holds their locks."""
         changes = [draft.change() for draft in drafts]
         try:
-            await self._store.commit(changes, recount)
+            with riding(self._store) as mail:
+                await self._store.commit(changes, recount, mail)
         except BaseException:
             for draft in drafts:
                 self.drop(draft.live)

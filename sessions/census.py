@@ -9,35 +9,35 @@ from sessions.errors import Tampered
 from sessions.records import Census
 from sessions.store import Recount
 
-_COUNTS = struct.Struct(">qqq")  # signed, as SQLite counts: a changed row must not raise anything else
+_COUNTS = struct.Struct(">7q")  # signed, as SQLite counts: a changed row must not raise anything else
 
 
 class CensusKeeper:
-    """Authenticates the numbers of sessions, of preferences, and of all changes to preferences."""
+    """Authenticates how much there is of everything."""
 
     def __init__(self, cipher: RecordCipher, install_id: bytes) -> None:
         self._cipher, self._label = cipher, b"palaver\x01census" + install_id
 
     def first(self) -> Census:
         """Give the counts of an empty store."""
-        return self._seal(0, 0, 0)
+        return self._sealed(Census())
 
-    def change(self, *, sessions: int = 0, preferences: int = 0, revisions: int = 0) -> Recount:
+    def change(self, more: Census) -> Recount:
         """Give the function that adds to the counts."""
 
         def recount(before: Census) -> Census:
             self.check(before)
-            return self._seal(
-                before.sessions + sessions, before.preferences + preferences, before.revisions + revisions
-            )
+            return self._sealed(before.plus(more))
 
         return recount
 
     def check(self, census: Census) -> None:
         """Raise `Tampered` unless the counts are those last sealed."""
-        if not self._cipher.verify(self._label + _COUNTS.pack(*census[:3]), census.mac):
+        if not self._cipher.verify(self._data(census), census.mac):
             raise Tampered("the census of the store")
 
-    def _seal(self, sessions: int, preferences: int, revisions: int) -> Census:
-        mac = self._cipher.mac(self._label + _COUNTS.pack(sessions, preferences, revisions))
-        return Census(sessions, preferences, revisions, mac)
+    def _sealed(self, census: Census) -> Census:
+        return census._replace(mac=self._cipher.mac(self._data(census)))
+
+    def _data(self, census: Census) -> bytes:
+        return self._label + _COUNTS.pack(*census.counts)

@@ -16,10 +16,11 @@ from sessions.cache import SessionCache
 from sessions.census import CensusKeeper
 from sessions.draft import Draft
 from sessions.errors import NotFound, VaultError
+from sessions.handling import riding
 from sessions.journal import EntryKind
 from sessions.keyed_locks import KeyedLocks
 from sessions.live import LiveSession
-from sessions.records import SessionRow
+from sessions.records import Census, SessionRow
 from sessions.store import Store
 from sessions.transcripts import Transcripts
 
@@ -64,7 +65,9 @@ class Erasure:
                 await self._hand_over(numbers, reader)
             try:
                 if there:
-                    await self._store.erase_sessions(sorted(numbers), self._census.change(sessions=-len(there)))
+                    with riding(self._store) as mail:
+                        recount = self._census.change(Census(sessions=-len(there)))
+                        await self._store.erase_sessions(sorted(numbers), recount, mail)
             finally:
                 for row in there:
                     self._cache.forget(row.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sessions.cache import SessionCache
 from sessions.census import CensusKeeper
 from sessions.errors import SessionError, Tampered
+from sessions.mailbox import Mailbox
 from sessions.preferences import Preferences
 from sessions.records import SessionRow
 from sessions.store import Store
@@ -23,9 +24,10 @@ class Inspection:
         transcripts: Transcripts,
         preferences: Preferences,
         census: CensusKeeper,
+        mailbox: Mailbox,
     ) -> None:
         self._store, self._cache, self._transcripts = store, cache, transcripts
-        self._preferences, self._census = preferences, census
+        self._preferences, self._census, self._mailbox = preferences, census, mailbox
 
     async def run(self) -> list[str]:
         """Inspect the whole store."""
@@ -36,6 +38,8 @@ class Inspection:
             await self._preferences.verify()
         except Tampered as error:
             problems.append(str(error))
+        if damaged := await self._mailbox.verify():
+            problems.append(f"{damaged} letters or parcels do not open")
         last = 0
         while rows := await self._store.sessions_after(last, BATCH):
             for row in rows:
@@ -50,8 +54,8 @@ class Inspection:
             self._census.check(sealed)
         except Tampered as error:
             return [str(error)]
-        names = ("sessions", "preferences", "changes to preferences")
-        counts = zip(names, sealed[:3], real[:3], strict=True)
+        names = ("sessions", "preferences", "changes to preferences", "letters", "steps of letters", "parcels", "parts")
+        counts = zip(names, sealed.counts, real.counts, strict=True)
         wrong = [f"{there} {name} are stored where there must be {due}" for name, due, there in counts if due != there]
         return await self.counts() if wrong and sealed != await self._store.census() else wrong
 

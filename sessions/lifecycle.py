@@ -20,7 +20,7 @@ from sessions.keyed_locks import KeyedLocks
 from sessions.lanes import Lanes
 from sessions.live import LiveSession
 from sessions.profile import Profile
-from sessions.records import SessionRow
+from sessions.records import Census, SessionRow
 from sessions.resets import Resets
 from sessions.session import Status, new_id
 from sessions.store import Store
@@ -74,7 +74,7 @@ class Lifecycle:
         """Begin the first session of a key; the caller holds the key's lock."""
         draft = await self._fresh(await self._profile(address, title))
         try:
-            await self._cache.commit([draft], self._census.change(sessions=1))
+            await self._cache.commit([draft], self._census.change(Census(sessions=1)))
         except StaleSession:
             live = await self._directory.current(address)
             if live is None:
@@ -125,7 +125,7 @@ class Lifecycle:
     async def _hand_on(self, live: LiveSession, fresh: Draft, *, op: str, status: Status) -> None:
         ended = self._ended(live, status)
         note_move([ended, fresh], op, live.place, Place(fresh.row.id, fresh.row.head))
-        await self._cache.commit([ended, fresh], self._census.change(sessions=1))
+        await self._cache.commit([ended, fresh], self._census.change(Census(sessions=1)))
 
     def _ended(self, live: LiveSession, status: Status) -> Draft:
         draft = Draft(live, self._now())
@@ -235,7 +235,7 @@ class Lifecycle:
                 ended = [self._ended(locked[other], Status.PAUSED) for other in others]
                 if others == [live.row.id]:
                     note_move([*ended, draft], "fork", live.place, Place(draft.row.id, draft.row.head))
-                await self._cache.commit([*ended, draft], self._census.change(sessions=1))
+                await self._cache.commit([*ended, draft], self._census.change(Census(sessions=1)))
         return await self._kept(draft)
 
     def _forked(self, live: LiveSession, title: str | None) -> Profile:

@@ -22,6 +22,7 @@ from sessions.keys import KeyProvider, RawKey
 from sessions.lanes import Lanes
 from sessions.lifecycle import MAX_TITLE
 from sessions.live import check_usage
+from sessions.mailbox import Mailbox
 from sessions.message import (
     KIND_NUMBERS,
     JsonValue,
@@ -161,6 +162,11 @@ class SessionManager:
     def kid(self) -> str:
         """Name of the master key in use: 16 hex digits, not a secret."""
         return self._vault.kid
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """What comes in from platforms and goes out to them."""
+        return self._parts.mailbox
 
     # -- sessions ------------------------------------------------------------------------------
 
@@ -402,6 +408,10 @@ class SessionManager:
         return await self._parts.turns.begin(
             session_id, Message(0, "user", data.decode(), self._now(), author=named), data
         )
+
+    async def resume_turn(self, session_id: str, *, seq: int, position: int) -> Turn:
+        """Take up a turn that was begun before the program ended; see `Handling.progress`."""
+        return await self._parts.turns.again(session_id, seq, position)
 
     async def retry_turn(self, session_id: str) -> Turn:
         """Go back to the last thing a person said, for another reply."""

@@ -14,6 +14,7 @@ from sessions.erasure import Erasure
 from sessions.inspection import Inspection
 from sessions.lanes import Lanes
 from sessions.lifecycle import Lifecycle
+from sessions.mailbox import Mailbox
 from sessions.preferences import Preferences
 from sessions.reset_rule import ResetRules
 from sessions.resets import Resets
@@ -62,6 +63,7 @@ class Parts:
     sweep: Sweep
     erasure: Erasure
     inspection: Inspection
+    mailbox: Mailbox
 
     @classmethod
     def assemble(
@@ -86,6 +88,7 @@ class Parts:
         )
         timeline = Timeline(cache, transcripts, directory, lifecycle, resets, now)
         contexts = ContextBuilder(transcripts, options.counter)
+        mailbox = Mailbox(store, vault, census, now)
         return cls(
             cache=cache,
             preferences=preferences,
@@ -106,5 +109,6 @@ class Parts:
             turns=Turns(cache, transcripts, timeline, now),
             sweep=Sweep(store, cache, lifecycle, resets, preferences, lanes, now),
             erasure=Erasure(store, cache, transcripts, census, lifecycle.locks, now),
-            inspection=Inspection(store, cache, transcripts, preferences, census),
+            inspection=Inspection(store, cache, transcripts, preferences, census, mailbox),
+            mailbox=mailbox,
         )

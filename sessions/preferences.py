@@ -11,10 +11,11 @@ from sessions.address import Address
 from sessions.census import CensusKeeper
 from sessions.cipher import Unopened
 from sessions.errors import Tampered
+from sessions.handling import riding
 from sessions.keyed_locks import KeyedLocks
 from sessions.message import JsonValue
 from sessions.profile import decode_policy, encode_policy
-from sessions.records import PreferenceRow
+from sessions.records import Census, PreferenceRow
 from sessions.reset_policy import ResetPolicy
 from sessions.scope import Scope
 from sessions.session_key import length_prefixed
@@ -119,9 +120,10 @@ class Preferences:
         async with self._locks.hold(idx):
             revision, _ = await self._get(idx)
             body = self._vault.preferences.seal(self._aad(idx, revision + 1), json.dumps(said).encode())
-            recount = self._census.change(preferences=int(revision == 0), revisions=1)
+            recount = self._census.change(Census(preferences=int(revision == 0), revisions=1))
             self._known.pop(idx, None)  # until the write is known to have happened, what is stored counts
-            await self._store.put_preference(PreferenceRow(idx, revision + 1, body), recount)
+            with riding(self._store) as mail:
+                await self._store.put_preference(PreferenceRow(idx, revision + 1, body), recount, mail)
             self._remember(idx, (revision + 1, said))
 
     def _open(self, row: PreferenceRow) -> Mapping[str, JsonValue]:

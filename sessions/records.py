@@ -6,6 +6,7 @@ open; the rest is what a store needs to find, order and guard the rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -134,13 +135,60 @@ class PreferenceRow(NamedTuple):
     body: bytes
 
 
-class Census(NamedTuple):
-    """How many rows there must be, so that a removed one is noticed; `mac` covers the counts."""
+class LetterRow(NamedTuple):
+    """One sealed thing that came in, found by the keyed hash of its name; the body of a handled one is a seal only."""
 
-    sessions: int
-    preferences: int
-    revisions: int
-    mac: bytes
+    id: int
+    name: bytes
+    channel: bytes
+    state: int
+    attempts: int
+    body: bytes
+
+
+ALL_SENT = 1 << 20  # more than a parcel has parts
+
+
+class ParcelRow(NamedTuple):
+    """One sealed thing that is to go out; the body of one that is out (`sent` is `ALL_SENT`) is a seal only."""
+
+    id: int
+    channel: bytes
+    sent: int
+    body: bytes
+
+
+class Mail(NamedTuple):
+    """What a unit of work does to letters and parcels besides its own: these rows replace or join those there are."""
+
+    letters: tuple[LetterRow, ...] = ()
+    parcels: tuple[ParcelRow, ...] = ()
+    recount: Callable[[Census], Census] | None = None
+
+
+class Census(NamedTuple):
+    """How many rows there must be, and sums of what only rises in them; `mac` covers the numbers.
+
+    A removed row is noticed, and an older one that was put back.
+    """
+
+    mac: bytes = b""
+    sessions: int = 0
+    preferences: int = 0
+    revisions: int = 0  # of all preferences
+    letters: int = 0
+    steps: int = 0  # states and attempts of all letters
+    parcels: int = 0
+    parts: int = 0  # sent of all parcels
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers alone."""
+        return self[1:]
+
+    def plus(self, more: Census) -> Census:
+        """Add number by number; what comes of it has no seal yet."""
+        return Census(b"", *(count + extra for count, extra in zip(self.counts, more.counts, strict=True)))
 
 
 def record_id(number: int, position: int) -> int:

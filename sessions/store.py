@@ -16,8 +16,11 @@ from sessions.records import (
     EntryRow,
     Foundation,
     HeadUpdate,
+    LetterRow,
+    Mail,
     MessageFields,
     MessageRow,
+    ParcelRow,
     PreferenceRow,
     SessionRow,
 )
@@ -46,13 +49,15 @@ class Store(Protocol):
 
     # -- writing -------------------------------------------------------------------------------
 
-    async def append(self, update: HeadUpdate, message: MessageRow, entries: Sequence[EntryRow] = ()) -> None:
+    async def append(
+        self, update: HeadUpdate, message: MessageRow, entries: Sequence[EntryRow] = (), mail: Mail | None = None
+    ) -> None:
         """Store one message and the new head of its session: the hot path.
 
         Raises `StaleSession` when the session no longer has the expected version.
         """
 
-    async def commit(self, changes: Sequence[Change], recount: Recount | None = None) -> None:
+    async def commit(self, changes: Sequence[Change], recount: Recount | None = None, mail: Mail | None = None) -> None:
         """Apply changes to several sessions as one unit of work, in the order given.
 
         Raises `StaleSession` when one has not the expected version, or when a second session of one
@@ -62,10 +67,19 @@ class Store(Protocol):
     async def set_aside(self, number: int, status: str) -> None:
         """Give a session that does not open a status that is not current, leaving its seal as it is."""
 
-    async def put_preference(self, row: PreferenceRow, recount: Recount) -> None:
+    async def put_preference(self, row: PreferenceRow, recount: Recount, mail: Mail | None = None) -> None:
         """Insert or replace a preference."""
 
-    async def erase_sessions(self, numbers: Sequence[int], recount: Recount) -> None:
+    async def receive(self, letters: Sequence[LetterRow], counted: Callable[[Census], Recount]) -> list[bool]:
+        """Store the letters whose names are not known yet; tell which of them are new."""
+
+    async def post(self, mail: Mail) -> None:
+        """Store letters as they stand now, and parcels."""
+
+    async def forget_mail(self, before: int, counted: Callable[[Census], Recount]) -> int:
+        """Remove finished letters and sent parcels with ids below `before`; give how many."""
+
+    async def erase_sessions(self, numbers: Sequence[int], recount: Recount, mail: Mail | None = None) -> None:
         """Destroy the wrapped keys and the session rows at once; other rows go with `sweep_erased`."""
 
     async def sweep_erased(self) -> int:
@@ -133,6 +147,15 @@ class Store(Protocol):
 
     async def preference(self, idx: bytes) -> PreferenceRow | None:
         """Find a preference."""
+
+    async def letters(self, channel: bytes) -> list[LetterRow]:
+        """List the unfinished letters of a channel, oldest first."""
+
+    async def parcels(self, channel: bytes) -> list[ParcelRow]:
+        """List the parcels of a channel that are not all out, oldest first."""
+
+    async def all_mail(self) -> tuple[list[LetterRow], list[ParcelRow]]:
+        """List every letter and every parcel, for verifying."""
 
     async def preferences(self) -> list[PreferenceRow]:
         """List all preferences."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sessions.cache import SessionCache
 from sessions.errors import InvalidValue, NotFound, Tampered
+from sessions.handling import riding
 from sessions.journal import EntryKind
 from sessions.live import LiveSession, unreadable
 from sessions.message import JsonValue, Message
@@ -60,7 +61,8 @@ class Transcripts:
             reset_at=self._reset_at(live, message) if moves else row.next_reset_at,
         )
         try:
-            await self._store.append(update, sealed, entries)
+            with riding(self._store) as mail:
+                await self._store.append(update, sealed, entries, mail)
         except BaseException:
             self._cache.drop(live)
             raise

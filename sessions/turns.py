@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sessions.cache import SessionCache
 from sessions.draft import Draft
+from sessions.handling import current as current_handling
 from sessions.live import LiveSession, check_usage
 from sessions.message import JsonValue, Message, Usage, clean_text
 from sessions.session import Status
@@ -31,8 +32,16 @@ class Turns:
         async with self._cache.locked(session_id) as live:
             at = max(question.created_ms, live.row.updated_at)
             placed = question._replace(seq=live.row.message_count + 1, created_ms=at)
+            if handling := current_handling():
+                handling.begin({"session": session_id, "seq": placed.seq, "position": live.row.stored + 1})
             stored = await self._transcripts.append(live, placed, content)
             return Turn(session_id=session_id, message=stored, anchor=live.row.head)
+
+    async def again(self, session_id: str, seq: int, position: int) -> Turn:
+        """Take up a turn whose question is stored already. Raises `NotFound` if it was erased meanwhile."""
+        live = await self._cache.get(session_id)
+        (question,) = await self._transcripts.read_stored(live, position, position)
+        return Turn(session_id=session_id, message=question._replace(seq=seq), anchor=position)
 
     async def retry(self, session_id: str) -> Turn:
         """Go back to the last question. Raises `NothingToUndo` if there is none."""
@@ -56,6 +65,8 @@ class Turns:
         stored = None
         async with self._cache.locked(turn.session_id) as live:
             current = await self._follows(live, turn)
+            if not current and (handling := current_handling()):
+                handling.withdraw()  # nobody is shown a reply that comes after the conversation went on elsewhere
             if data or not failed:
                 stored = await self._store(live, turn, data, usage, partial or failed, metadata, current=current)
             current = current and Status(live.row.status).is_current

@@ -3,7 +3,7 @@
     master key (outside the store)
       kid   = HKDF(master, salt, "kid")      names the key, is no secret
       kek   = HKDF(master, salt, "kek")      wraps, with AES-256-GCM:
-        index, preferences, census           keys of the installation
+        index, preferences, census, mail     keys of the installation
         data key of each session             random, 32 bytes
 
 A wrapped key is `C5 01 | kid (8) | nonce (12) | key (32) | tag (16)`, 70 bytes, bound to what it is for.
@@ -30,7 +30,7 @@ WRAP_HEADER = bytes((0xC5, 1))
 WRAP_SIZE = 70
 SALT_SIZE = 16
 INDEX_SIZE = 16  # 128 bits: two of 10^9 ids collide with a chance of 10^-21
-_PURPOSES = ("index", "preferences", "census")
+_PURPOSES = ("index", "preferences", "census", "mail")
 
 
 class _MasterKey(Secret):
@@ -72,6 +72,7 @@ class Vault(Secret):
         self._index = keys["index"]
         self.preferences = RecordCipher(keys["preferences"], entropy)
         self.census = RecordCipher(keys["census"], entropy)
+        self.mail = RecordCipher(keys["mail"], entropy)
 
     @classmethod
     def found(cls, providers: Sequence[KeyProvider], now_ms: int, entropy: Entropy) -> tuple[Vault, Foundation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, fields
 from functools import partial
 from itertools import chain
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sessions.errors import StaleSession, StoreError, StoreReadOnly, Tampered
 from sessions.records import (
+    ALL_SENT,
     MAX_NUMBER,
     MAX_SEQUENCE,
     Census,
@@ -20,8 +21,11 @@ from sessions.records import (
     Foundation,
     HeadUpdate,
     KeyringRow,
+    LetterRow,
+    Mail,
     MessageFields,
     MessageRow,
+    ParcelRow,
     PreferenceRow,
     SessionRow,
     record_id,
@@ -66,8 +70,19 @@ _ORPHANS = (
     " + (SELECT count(*) FROM lineage WHERE reader NOT IN (SELECT number FROM session))"
     " + (SELECT count(*) FROM session JOIN erasure USING (number))"
 )
-_READ_CENSUS = "SELECT sessions, preferences, revisions, mac FROM census WHERE one = 1"
-_CENSUS = "UPDATE census SET sessions = ?, preferences = ?, revisions = ?, mac = ?"
+_COUNT_ROWS = (
+    "SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM preference),"
+    " (SELECT total(revision) FROM preference), (SELECT count(*) FROM letter),"
+    " (SELECT total(state + attempts) FROM letter), (SELECT count(*) FROM parcel), (SELECT total(sent) FROM parcel)"
+)
+_READ_CENSUS = f"SELECT {', '.join(Census._fields)} FROM census WHERE one = 1"
+_CENSUS = f"UPDATE census SET {', '.join(f'{name} = ?' for name in Census._fields)}"
+_ALL_SENT = f"sent = {ALL_SENT}"
+_INSERT_LETTER = "INSERT OR IGNORE INTO letter VALUES (?, ?, ?, ?, ?, ?)"
+_REPLACE_LETTER = "UPDATE letter SET state = ?, attempts = ?, body = ? WHERE id = ?"
+_PUT_PARCEL = (
+    "INSERT INTO parcel VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET sent = excluded.sent, body = excluded.body"
+)
 
 
 class SqliteStore:
@@ -147,9 +162,11 @@ class SqliteStore:
 
     # -- writing -------------------------------------------------------------------------------
 
-    async def append(self, update: HeadUpdate, message: MessageRow, entries: Sequence[EntryRow] = ()) -> None:
+    async def append(
+        self, update: HeadUpdate, message: MessageRow, entries: Sequence[EntryRow] = (), mail: Mail | None = None
+    ) -> None:
         """Store one message and the new head of its session."""
-        if not entries:
+        if not entries and mail is None:
             await self._writer.put((*update, *message))
             return
 
@@ -157,28 +174,63 @@ class SqliteStore:
             _append(connection, [(*update, *message)])
             with _refusals():
                 connection.executemany(_INSERT_ENTRY, entries)
+            _post(mail, connection)
 
         await self._writer.submit(job)
 
-    async def commit(self, changes: Sequence[Change], recount: Recount | None = None) -> None:
+    async def commit(self, changes: Sequence[Change], recount: Recount | None = None, mail: Mail | None = None) -> None:
         """Apply changes to several sessions as one unit of work."""
-        await self._writer.submit(partial(_apply, tuple(changes), recount))
+        await self._writer.submit(partial(_apply, tuple(changes), recount, mail))
 
     async def set_aside(self, number: int, status: str) -> None:
         """Give a session that does not open a status that is not current."""
         sql = "UPDATE session SET status = ?, next_reset_at = NULL WHERE number = ?"
         await self._writer.submit(lambda connection: connection.execute(sql, (status, number)).rowcount)
 
-    async def put_preference(self, row: PreferenceRow, recount: Recount) -> None:
+    async def put_preference(self, row: PreferenceRow, recount: Recount, mail: Mail | None = None) -> None:
         """Insert or replace a preference."""
 
         def job(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT OR REPLACE INTO preference VALUES (?, ?, ?)", row)
             _count_anew(recount, connection)
+            _post(mail, connection)
 
         await self._writer.submit(job)
 
-    async def erase_sessions(self, numbers: Sequence[int], recount: Recount) -> None:
+    async def receive(self, letters: Sequence[LetterRow], counted: Callable[[Census], Recount]) -> list[bool]:
+        """Store the letters that are new."""
+
+        def job(connection: sqlite3.Connection) -> list[bool]:
+            new = [connection.execute(_INSERT_LETTER, letter).rowcount == 1 for letter in letters]
+            if any(new):
+                steps = sum(
+                    letter.state + letter.attempts for letter, is_new in zip(letters, new, strict=True) if is_new
+                )
+                _count_anew(counted(Census(letters=sum(new), steps=steps)), connection)
+            return new
+
+        return await self._writer.submit(job)
+
+    async def post(self, mail: Mail) -> None:
+        """Store letters and parcels."""
+        await self._writer.submit(partial(_post, mail))
+
+    async def forget_mail(self, before: int, counted: Callable[[Census], Recount]) -> int:
+        """Remove what is done with."""
+
+        def job(connection: sqlite3.Connection) -> int:
+            removed = []
+            for table, total, done in (("letter", "state + attempts", "state = 3"), ("parcel", "sent", _ALL_SENT)):
+                where = f"FROM {table} WHERE id < ? AND {done}"
+                removed += connection.execute(f"SELECT count(*), total({total}) {where}", (before,)).fetchone()
+                connection.execute(f"DELETE {where}", (before,))
+            letters, steps, parcels, parts = (-int(number) for number in removed)
+            _count_anew(counted(Census(letters=letters, steps=steps, parcels=parcels, parts=parts)), connection)
+            return -letters - parcels
+
+        return await self._writer.submit(job)
+
+    async def erase_sessions(self, numbers: Sequence[int], recount: Recount, mail: Mail | None = None) -> None:
         """Destroy the wrapped keys and the session rows."""
 
         def job(connection: sqlite3.Connection) -> None:
@@ -189,6 +241,7 @@ class SqliteStore:
                 connection.execute("DELETE FROM session WHERE number = ?", (number,))
                 connection.execute("DELETE FROM lineage WHERE source = ? OR reader = ?", (number, number))
             _count_anew(recount, connection)
+            _post(mail, connection)
 
         await self._writer.submit(job)
 
@@ -221,9 +274,8 @@ class SqliteStore:
 
     async def count_rows(self) -> Census:
         """Count the rows there really are."""
-        sessions = await self._reader.fetch("SELECT count(*) FROM session")
-        ((preferences, revisions),) = await self._reader.fetch("SELECT count(*), total(revision) FROM preference")
-        return Census(sessions[0][0], preferences, int(revisions), b"")
+        (counts,) = await self._reader.fetch(_COUNT_ROWS)
+        return Census(b"", *map(int, counts))
 
     async def session(self, session_id: str) -> SessionRow | None:
         """Find a session by its id."""
@@ -292,6 +344,24 @@ class SqliteStore:
         """List the sessions whose messages this one reads."""
         rows = await self._reader.fetch("SELECT source FROM lineage WHERE reader = ?", (number,))
         return [row[0] for row in rows]
+
+    async def letters(self, channel: bytes) -> list[LetterRow]:
+        """List unfinished letters."""
+        rows = await self._reader.fetch("SELECT * FROM letter WHERE channel = ? AND state < 3 ORDER BY id", (channel,))
+        return [LetterRow(*row) for row in rows]
+
+    async def parcels(self, channel: bytes) -> list[ParcelRow]:
+        """List unsent parcels."""
+        rows = await self._reader.fetch(
+            "SELECT * FROM parcel WHERE channel = ? AND sent < 1048576 ORDER BY id", (channel,)
+        )
+        return [ParcelRow(*row) for row in rows]
+
+    async def all_mail(self) -> tuple[list[LetterRow], list[ParcelRow]]:
+        """List all letters and parcels."""
+        letters = await self._reader.fetch("SELECT * FROM letter")
+        parcels = await self._reader.fetch("SELECT * FROM parcel")
+        return [LetterRow(*row) for row in letters], [ParcelRow(*row) for row in parcels]
 
     async def preference(self, idx: bytes) -> PreferenceRow | None:
         """Find a preference."""
@@ -405,7 +475,7 @@ def _found(foundation: Foundation, census: Census, connection: sqlite3.Connectio
     for row in foundation.keyring:
         connection.execute("INSERT INTO keyring VALUES (?, ?, ?, ?, ?, ?)", astuple(row))
     connection.executemany("INSERT INTO secret VALUES (?, ?)", foundation.secrets.items())
-    connection.execute("INSERT INTO census VALUES (1, ?, ?, ?, ?)", census)
+    connection.execute(f"INSERT INTO census VALUES (1, {', '.join('?' * len(census))})", census)
 
 
 @contextlib.contextmanager
@@ -427,12 +497,26 @@ def _append(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         connection.execute(_APPEND + ", ".join([_APPENDED] * len(rows)), list(chain.from_iterable(rows)))
 
 
-def _apply(changes: tuple[Change, ...], recount: Recount | None, connection: sqlite3.Connection) -> None:
+def _apply(
+    changes: tuple[Change, ...], recount: Recount | None, mail: Mail | None, connection: sqlite3.Connection
+) -> None:
     with _refusals():
         for change in changes:
             _apply_one(change, connection)
     if recount is not None:
         _count_anew(recount, connection)
+    _post(mail, connection)
+
+
+def _post(mail: Mail | None, connection: sqlite3.Connection) -> None:
+    if mail is None:
+        return
+    for letter in mail.letters:
+        connection.execute(_REPLACE_LETTER, (letter.state, letter.attempts, letter.body, letter.id))
+    for parcel in mail.parcels:
+        connection.execute(_PUT_PARCEL, parcel)
+    if mail.recount is not None:
+        _count_anew(mail.recount, connection)
 
 
 def _count_anew(recount: Recount, connection: sqlite3.Connection) -> None:

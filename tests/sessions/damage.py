@@ -84,6 +84,7 @@ class Sample:
             await self._talk(sessions)
             await self._move(sessions)
             await self._settle(sessions)
+            await self._correspond(sessions)
             await self._erase(sessions)
         async with SessionManager.open(db_path=self.path, encryption_key=KEY, clock=self.clock) as sessions:
             assert await sessions.verify() == []
@@ -145,6 +146,30 @@ class Sample:
             await sessions.set_scope(CID, scope)
             await say(sessions, (await sessions.get_or_create_session(CID)).id, f"in {scope.value}")
             self.keep()
+
+    async def _correspond(self, sessions: SessionManager) -> None:
+        """Leave letters and parcels in every state."""
+        mailbox = sessions.mailbox
+        waiting, begun, finished = await mailbox.receive("telegram:1", [(name, b"said") for name in ("1", "2", "3")])
+        self.keep()
+        theirs = await sessions.get_or_create_session(BOB)
+        with suppress(InterruptedError):
+            async with mailbox.handling(begun):
+                await sessions.begin_turn(theirs.id, content="four")
+                raise InterruptedError
+        self.keep()
+        async with mailbox.handling(finished):
+            await mailbox.post(mailbox.parcel("telegram:1", b"answer"))
+        self.keep()
+        for parts in (1, 2):
+            (parcel,) = await mailbox.unsent("telegram:1")
+            await mailbox.sent(parcel, parts=parts)
+            self.keep()
+        await mailbox.sent(parcel._replace(sent=2))
+        await mailbox.post(mailbox.parcel("telegram:1", b"another answer"))
+        self.keep()
+        assert [letter.name for letter in await mailbox.unfinished("telegram:1")] == [waiting.name, begun.name]
+        self.keep()
 
     async def _erase(self, sessions: SessionManager) -> None:
         gone = await sessions.new_session(CID, title="to be forgotten")

@@ -23,6 +23,7 @@ from sessions.context import STRATEGIES
 from sessions.errors import SessionError
 from sessions.manager import SessionManager
 from sessions.message import Message, Usage
+from sessions.records import Census
 from sessions.reset_policy import ResetPolicy
 from sessions.scope import Scope
 from sessions.session import Status
@@ -131,11 +132,29 @@ class Everything:
         for _ in range(2):
             turn = await self.do("begin_turn", here, content=CANARIES["question"], author=CANARIES["author"])
             await self.do("finish_turn", turn, content=CANARIES["answer"], metadata={"by": CANARIES["model"]})
+        await self._correspond(here)
         turn = await self.do("retry_turn", here)
         await self.do("clear_history", here)
         await self.do("finish_turn", turn, content=CANARIES["late"], partial=True)
         await self.do("undo", HERE)
         await self.do("compact", here, instructions=CANARIES["instructions"], max_tokens=50)
+
+    async def _correspond(self, here: str) -> None:
+        """Take letters in and give parcels out, under a channel and names that tell something."""
+        mailbox, channel = self._sessions.mailbox, CANARIES["wrongid"]
+        updates = [(CANARIES[word], CANARIES["question"].encode()) for word in ("metakey", "metavalue")]
+        first, second = await mailbox.receive(channel, updates)
+        with suppress(InterruptedError):
+            async with mailbox.handling(first) as handling:
+                turn = await self.do("begin_turn", here, content=CANARIES["question"], author=CANARIES["author"])
+                raise InterruptedError
+        assert handling.progress is not None
+        await self.do("resume_turn", here, seq=handling.progress["seq"], position=handling.progress["position"])
+        async with mailbox.handling(second):
+            await mailbox.post(mailbox.parcel(channel, CANARIES["answer"].encode()))
+            await self.do("finish_turn", turn, content=CANARIES["answer"])
+        await mailbox.unfinished(channel)
+        await mailbox.unsent(channel)
 
     async def _change(self, here: str) -> None:
         await self.do(
@@ -411,7 +430,7 @@ async def test_what_a_crash_held_back_is_gone_with_the_next_start(opening: Openi
         session = await sessions.get_or_create_session(person())
         await say(sessions, session.id, "one", "two")
         pieces = sealed(db_path, 1)
-        census = sessions._parts.erasure._census.change(sessions=-1)
+        census = sessions._parts.erasure._census.change(Census(sessions=-1))
         await sessions._store.erase_sessions([1], census)
         assert remains(db_path, pieces[:1]) == 1  # the wrapped key, in the log only
     async with opening() as sessions:

@@ -11,6 +11,7 @@ import pytest
 
 from sessions.errors import NotFound, StoreError
 from sessions.manager import SessionManager
+from sessions.records import Mail
 from sessions.session import Session
 from sessions.sqlite.store import SqliteStore
 from sessions.store import Recount
@@ -178,7 +179,7 @@ async def test_checkpoints_of_a_fork_survive_the_original(open_store: Opener) ->
 class BreaksOff(SqliteStore):
     """Fails when a session is to be erased, as a crash does, after everything was handed over."""
 
-    async def erase_sessions(self, numbers: Sequence[int], recount: Recount) -> None:
+    async def erase_sessions(self, numbers: Sequence[int], recount: Recount, mail: Mail | None = None) -> None:
         raise StoreError("the lights went out")
 
 

@@ -44,7 +44,7 @@ FOUNDATION = Foundation(
     ),
     secrets={"index": b"w" * 70, "census": b"x" * 70},
 )
-EMPTY = Census(0, 0, 0, b"m" * 16)
+EMPTY = Census(b"m" * 16, 0, 0, 0)
 
 
 @asynccontextmanager
@@ -159,14 +159,14 @@ async def test_what_was_acknowledged_is_there_when_the_store_is_opened_again(reo
     change = Change(row=row(1), expected=None, messages=(message(1, 1),), entries=(entry(1, 1),))
     preference = PreferenceRow(b"idx", 1, b"body")
     async with reopen() as store:
-        await store.commit([change], lambda _: Census(1, 0, 0, b"one"))
-        await store.put_preference(preference, lambda _: Census(1, 1, 1, b"two"))
+        await store.commit([change], lambda _: Census(b"one", 1, 0, 0))
+        await store.put_preference(preference, lambda _: Census(b"two", 1, 1, 1))
     async with reopen() as store:
         assert await store.session("session00001") == row(1)
         assert list(map(tuple, await store.messages(0, 1 << 60, 9, newest=False))) == [message(1, 1)]
         assert await store.journal(1) == [entry(1, 1)]
         assert await store.preferences() == [preference]
-        assert await store.census() == Census(1, 1, 1, b"two")
+        assert await store.census() == Census(b"two", 1, 1, 1)
 
 
 async def test_closing_writes_what_is_queued(reopen: Reopen) -> None:
@@ -269,7 +269,7 @@ async def test_a_unit_of_work_is_applied_whole(store: Store) -> None:
     await add(store, row(1))
     ended = Change(row=row(1, status="completed", version=2), expected=1, entries=(entry(1, 1),))
     begun = Change(row=row(2, key_idx=b"key1"), expected=None, messages=(message(2, 1),), sources=(1,))
-    await store.commit([ended, begun], lambda before: Census(before.sessions + 2, 0, 0, b"two"))
+    await store.commit([ended, begun], lambda before: Census(b"two", before.sessions + 2, 0, 0))
     current = await store.current(b"key1")
     assert current is not None
     assert current.number == 2
@@ -284,7 +284,7 @@ async def test_a_unit_of_work_that_fails_leaves_nothing(store: Store) -> None:
     fits = Change(row=row(2), expected=None, messages=(message(2, 1),), entries=(entry(2, 1),), sources=(1,))
     does_not = Change(row=row(1, version=9), expected=8)
     with pytest.raises(StaleSession):
-        await store.commit([fits, does_not], lambda _: Census(9, 9, 9, b"nine"))
+        await store.commit([fits, does_not], lambda _: Census(b"nine", 9, 9, 9))
     assert [found.number for found in await store.sessions_after(0, 9)] == [1]
     assert await positions(store, 2) == []
     assert (await store.journal(2), await store.readers_of(1), await store.census()) == ([], [], EMPTY)
@@ -342,7 +342,7 @@ async def test_erased_sessions_are_gone_at_once_and_their_rows_soon(store: Store
     await fill(store, 1, 30)
     await fill(store, 2, 5)
     await store.commit([Change(row=row(3), expected=None, entries=(entry(3, 1),), sources=(1, 2))])
-    await store.erase_sessions([1, 3], lambda before: Census(7, 0, 0, b"seven"))
+    await store.erase_sessions([1, 3], lambda before: Census(b"seven", 7, 0, 0))
     assert [found.number for found in await store.sessions_after(0, 9)] == [2]
     assert (await store.census()).sessions == 7
     assert await store.sweep_erased() == 30
@@ -423,9 +423,9 @@ async def test_preferences_are_replaced(store: Store) -> None:
     """There is one preference under an index, the one put last."""
     for revision in (1, 2):
         preference = PreferenceRow(b"idx", revision, b"body%d" % revision)
-        await store.put_preference(preference, lambda _, n=revision: Census(0, 1, n, b"m"))  # type: ignore[misc]
+        await store.put_preference(preference, lambda _, n=revision: Census(b"m", 0, 1, n))  # type: ignore[misc]
     assert await store.preference(b"idx") == PreferenceRow(b"idx", 2, b"body2")
-    assert await store.count_rows() == Census(0, 1, 2, b"")
+    assert await store.count_rows() == Census(b"", 0, 1, 2)
 
 
 async def test_records_that_do_not_belong_are_counted(store: Store) -> None:

@@ -22,13 +22,17 @@ CREATE TABLE secret (
     wrapped BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- How many rows there must be: a removed session or preference is noticed.
+-- How many rows there must be, and the sums of what only rises in them: a removed row is noticed, and one put back.
 CREATE TABLE census (
     one         INTEGER PRIMARY KEY CHECK (one = 1),
+    mac         BLOB NOT NULL,
     sessions    INTEGER NOT NULL,
     preferences INTEGER NOT NULL,
     revisions   INTEGER NOT NULL,
-    mac         BLOB NOT NULL
+    letters     INTEGER NOT NULL,
+    steps       INTEGER NOT NULL,
+    parcels     INTEGER NOT NULL,
+    parts       INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE session (
@@ -119,3 +123,27 @@ CREATE TABLE preference (
 CREATE TABLE erasure (
     number INTEGER PRIMARY KEY
 ) STRICT;
+
+-- What came in from a platform. When it is handled only a seal is left in its body, and the keyed hash of its name
+-- stays for some days, so that the same thing is not handled twice. state: 1 waiting, 2 begun, 3 finished.
+CREATE TABLE letter (
+    id       INTEGER PRIMARY KEY,
+    name     BLOB NOT NULL UNIQUE,
+    channel  BLOB NOT NULL,
+    state    INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    body     BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX letter_unfinished ON letter (channel, id) WHERE state < 3;
+
+-- What is to go out. sent: how many of its parts the platform has taken; 1,048,576 when it has all, and only a seal
+-- is left.
+CREATE TABLE parcel (
+    id      INTEGER PRIMARY KEY,
+    channel BLOB NOT NULL,
+    sent    INTEGER NOT NULL,
+    body    BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX parcel_unsent ON parcel (channel, id) WHERE sent < 1048576;

@@ -1,0 +1,106 @@
+"""Handling: what the work on one letter still has to write, carried along by whatever is written next.
+
+So a letter is handled exactly once: what it brings about and the note that it was brought about are one unit of
+work. Nothing passes it from hand to hand; it goes with the task, and with the tasks that this one starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+
+from sessions.letter import Letter, LetterState
+from sessions.message import JsonValue
+from sessions.parcel import Parcel
+from sessions.records import Mail
+from sessions.store import Store
+
+_current: ContextVar[Handling | None] = ContextVar("palaver_handling", default=None)
+Sealer = Callable[[Letter, Letter, list[Parcel]], Mail]
+"""Makes rows of a letter, from how it stands and how it is to stand, and of new parcels."""
+
+
+class Handling:
+    """One letter while it is worked on."""
+
+    def __init__(self, store: Store, letter: Letter, seal: Sealer) -> None:
+        self._store, self._seal = store, seal
+        self.letter = letter
+        self._next = letter
+        self._parcels: list[Parcel] = []
+        self.noting = False
+        """Whether any write says that the letter has begun to take effect; for commands, which are not run twice."""
+
+    @property
+    def progress(self) -> Mapping[str, JsonValue] | None:
+        """What an earlier attempt came to; None if it had no effect."""
+        return self.letter.progress
+
+    def begin(self, progress: Mapping[str, JsonValue]) -> None:
+        """Have the next write note how far it has come."""
+        self._next = self._next._replace(state=LetterState.begun, progress=progress)
+
+    def post(self, parcel: Parcel) -> None:
+        """Have the next write put a parcel into the post."""
+        self._parcels.append(parcel)
+
+    def withdraw(self) -> None:
+        """Take back the parcels that no write has carried yet."""
+        self._parcels.clear()
+
+    def finish(self) -> None:
+        """Have the next write note that nothing is left to do."""
+        self._next = self._next._replace(state=LetterState.finished, progress=None)
+
+    async def flush(self) -> None:
+        """Write what no other write has carried."""
+        with self._riding(self._store, noting=False) as mail:
+            if mail is not None:
+                await self._store.post(mail)
+
+    @contextmanager
+    def _riding(self, store: Store, *, noting: bool) -> Iterator[Mail | None]:
+        if store is not self._store:  # another store could not do both as one unit of work
+            yield None
+            return
+        if noting and self.noting and self._next.state is LetterState.waiting:
+            self.begin({})
+        before, parcels = self.letter, self._parcels
+        if self._next == before and not parcels:
+            yield None
+            return
+        self.letter, self._parcels = self._next, []
+        try:
+            yield self._seal(before, self.letter, parcels)
+        except BaseException:
+            self.letter, self._parcels = before, parcels + self._parcels
+            raise
+
+
+def current() -> Handling | None:
+    """Give the handling that this task is part of."""
+    return _current.get()
+
+
+@contextmanager
+def riding(store: Store, *, noting: bool = True) -> Iterator[Mail | None]:
+    """Give what a write to `store` must carry; if the write fails it stays for the next."""
+    handling = _current.get()
+    if handling is None:
+        yield None
+        return
+    with handling._riding(store, noting=noting) as mail:
+        yield mail
+
+
+@asynccontextmanager
+async def handled(handling: Handling) -> AsyncGenerator[Handling, None]:
+    """Work on a letter; when the work ends by itself the letter is finished."""
+    token = _current.set(handling)
+    try:
+        yield handling
+        handling.finish()
+        await handling.flush()
+    finally:
+        _current.reset(token)

@@ -1,0 +1,32 @@
+"""Letter: one thing that came in from a platform, kept until it is handled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+from sessions.message import JsonValue
+
+
+class LetterState(IntEnum):
+    """How far a letter has come. The number is what the database holds."""
+
+    waiting = 1
+    begun = 2  # something of it took effect
+    finished = 3
+
+
+class Letter(NamedTuple):
+    """An update as the platform sent it. `name` is unique within its channel; ids rise in order of arrival.
+
+    `attempts` counts the starts of the program at which it was still unfinished.
+    """
+
+    id: int
+    channel: str
+    name: str
+    content: bytes
+    state: LetterState = LetterState.waiting
+    attempts: int = 0
+    progress: Mapping[str, JsonValue] | None = None
