@@ -19,6 +19,9 @@ class Outlet(Protocol):
     async def feed(self, delta: str) -> None:
         """Show the next piece of a reply that is still being made. The first call starts it."""
 
+    def promise(self, reply: Reply) -> None:
+        """Have what is stored next keep the end of the reply as well, for `finish` to deliver."""
+
     async def finish(self, reply: Reply) -> None:
         """End what `feed` began; `reply.text` is all of it, and empty when the reply is to be dropped.
 
@@ -48,3 +51,16 @@ class Channel(Protocol):
 
     async def run(self, handler: Handler) -> None:
         """Receive and answer until the channel ends or the task is cancelled."""
+
+    async def notify(self, address: Address, reply: Reply) -> None:
+        """Say something that answers no message."""
+
+
+class LastingChannel(Channel, Protocol):
+    """A channel whose messages and answers are kept until they are done with."""
+
+    async def stop(self) -> None:
+        """Take in nothing more; what was taken in goes on."""
+
+    async def drain(self, seconds: float) -> None:
+        """Wait so long for what goes on, then break it off; what is left is taken up at the next start."""

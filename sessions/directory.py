@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from sessions.account import Account
 from sessions.address import Address
 from sessions.cache import SessionCache
 from sessions.errors import Ambiguous, InvalidValue, NotFound, SessionLocked, Tampered, VaultError
@@ -35,25 +37,47 @@ class Directory:
 
     async def scope(self, address: Address) -> Scope:
         """Give the scope that holds for a person in a chat."""
-        return await self._preferences.scope(address) or self._scope
+        return await self._preferences.scope(await self._known_as(address)) or self._scope
+
+    async def set_scope(self, address: Address, scope: Scope) -> None:
+        """Keep the scope a person chose for a chat."""
+        await self._preferences.set_scope(await self._known_as(address), scope)
+
+    async def forget_scope(self, address: Address) -> None:
+        """Put a person's choice for a chat back to nothing said."""
+        await self._preferences.forget(await self._known_as(address))
 
     async def key_idx(self, address: Address) -> bytes:
         """Give the keyed hash under which the conversations of this address are stored."""
-        return self.index(address, await self.scope(address))
+        return await self.index(address, await self.scope(address))
 
-    def owner_idx(self, address: Address, scope: Scope) -> bytes:
+    async def index(self, address: Address, scope: Scope) -> bytes:
+        """Give the keyed hash of an address seen through a scope."""
+        return self._vault.index("key", SessionKey.of(await self._home(address, scope), scope).encode())
+
+    async def owner_idx(self, address: Address, scope: Scope) -> bytes:
         """Give the keyed hash of who owns a session: a person, a shared chat, the installation."""
         if scope is Scope.MAIN:
             return self._vault.index("owner/main", b"")
+        home = await self._home(address, scope)
         if scope is Scope.PER_CHANNEL:
-            chat = (address.platform, address.account, address.chat_id, address.thread_id)
+            chat = (home.platform, home.account, home.chat_id, home.thread_id)
             return self._vault.index("owner/chat", length_prefixed(*chat))
-        person = (address.platform, address.account, address.user_id)
-        return self._vault.index("owner/person", length_prefixed(*person))
+        return self._owner(Account(home.platform, home.account, home.user_id))
 
-    def index(self, address: Address, scope: Scope) -> bytes:
-        """Give the keyed hash of an address seen through a scope."""
-        return self._vault.index("key", SessionKey.of(address, scope).encode())
+    def _owner(self, account: Account) -> bytes:
+        return self._vault.index("owner/person", length_prefixed(*account))
+
+    async def _home(self, address: Address, scope: Scope) -> Address:
+        """Give the address under which conversations are kept: of a chat that moved, of accounts that are linked."""
+        if scope is not Scope.PER_PEER:
+            return await self._known_as(address)
+        account = await self._preferences.main_account(Account.of(address))
+        return replace(address, platform=account.platform, account=account.account, user_id=account.user_id)
+
+    async def _known_as(self, address: Address) -> Address:
+        chat = await self._preferences.chat_before(address)
+        return address if chat == address.chat_id else replace(address, chat_id=chat)
 
     # -- finding -------------------------------------------------------------------------------
 
@@ -75,8 +99,11 @@ class Directory:
         return sorted(found, key=lambda s: (not s.status.is_current, -s.last_activity_at.timestamp(), s.id))
 
     async def owned(self, address: Address) -> list[SessionRow]:
-        """List everything a person owns, in all chats."""
-        return await self._store.sessions_of_owner(self.owner_idx(address, Scope.PER_CHANNEL_PEER))
+        """List everything a person owns, in all chats and through all linked accounts."""
+        rows: list[SessionRow] = []
+        for account in await self._preferences.accounts(Account.of(address)):
+            rows += await self._store.sessions_of_owner(self._owner(account))
+        return rows
 
     async def row(self, session_id: str) -> SessionRow:
         """Give the stored row of a session, which need not open. Raises `NotFound`."""

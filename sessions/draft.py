@@ -24,6 +24,7 @@ class Draft:
         self._entries: list[EntryRow] = []
         self._said: list[tuple[EntryKind, dict[str, JsonValue]]] = []
         self.messages: list[MessageRow] = []
+        self.revised: list[MessageRow] = []
         self.sources: list[int] = []
         self.released: list[int] = []
 
@@ -53,14 +54,23 @@ class Draft:
             entries=tuple(self._entries),
             sources=tuple(self.sources),
             released=tuple(self.released),
+            revised=tuple(self.revised),
+            moved=self._moved(),
         )
+
+    def _moved(self) -> bool:
+        before = self.live.row
+        return (before.key_idx, before.owner_idx) != (self.row.key_idx, self.row.owner_idx)
 
     def landed(self) -> None:
         """Take over what was committed; a moved head keeps only the part of the tail it still has."""
         live = self.live
         moved = self.row.head != live.row.head
+        rekeyed = self._moved()
         live.row, live.profile = self.row, self.profile
+        if rekeyed:
+            live.moved()
         for kind, said in self._said:
             live.journal.apply(kind, self.now_ms, said)
-        if moved:
+        if moved or self.revised:
             live.tail, live.tail_whole = [], self.row.message_count == 0

@@ -1,7 +1,7 @@
 """Journal: what happened to a session besides messages, append-only and sealed.
 
-Messages are stored once, at positions 1, 2, 3, … of their session, and never change. Which of them one
-reads, and in which order, follows from the journal:
+Messages are stored once, at positions 1, 2, 3, … of their session. Which of them one reads, and in which order,
+follows from the journal. When a person edits a message its text is replaced, and the journal says which one counts.
 
 * A **branch** is a run of positions. It starts where the reader left another branch (its parent).
 * A **head** is the position of the newest message one reads. 0 is the empty beginning; a negative
@@ -34,6 +34,7 @@ class EntryKind(IntEnum):
     move = 5
     taken_back = 6  # a move was undone, or redone
     settings = 7  # only the session's row was changed
+    revised = 8  # a message got another text
 
 
 class Branch(NamedTuple):
@@ -100,6 +101,7 @@ class Journal:
     foreign: list[Foreign] = field(default_factory=list)
     marks: dict[tuple[bool, int], Mark] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
+    revised: dict[int, int] = field(default_factory=dict)  # by position: the time of the text that counts
 
     def apply(self, kind: int, at: int, said: Mapping[str, JsonValue]) -> None:
         """Fold one entry in. Raises `Tampered` for an entry of another shape."""
@@ -197,6 +199,9 @@ class Journal:
             if move.token == token:
                 move.undone = undone
 
+    def _revised(self, at: int, said: _Fields) -> None:
+        self.revised[said.integer("position")] = at
+
     def _settings(self, at: int, said: _Fields) -> None:
         """Nothing to keep: the entry is there to be counted."""
 
@@ -237,4 +242,5 @@ _APPLY = {
     EntryKind.move: Journal._move,
     EntryKind.taken_back: Journal._taken_back,
     EntryKind.settings: Journal._settings,
+    EntryKind.revised: Journal._revised,
 }

@@ -145,8 +145,8 @@ class Lifecycle:
         row = SessionRow(
             number=await self._store.next_number(),
             id=session_id,
-            key_idx=self._directory.index(profile.address, profile.scope),
-            owner_idx=self._directory.owner_idx(profile.address, profile.scope),
+            key_idx=await self._directory.index(profile.address, profile.scope),
+            owner_idx=await self._directory.owner_idx(profile.address, profile.scope),
             status=Status.ACTIVE.value,
             created_at=now,
             last_activity_at=now,

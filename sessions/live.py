@@ -45,6 +45,7 @@ class LiveSession:
     __slots__ = (
         "_entry_aad",
         "_fixed",
+        "_head_label",
         "_message_aad",
         "_profile_aad",
         "cipher",
@@ -66,8 +67,8 @@ class LiveSession:
         self._message_aad = _FORMAT + b"msg" + identity
         self._entry_aad = _FORMAT + b"log" + identity
         self._profile_aad = _FORMAT + b"ses" + identity
-        hashes = (row.key_idx, row.owner_idx, row.commitment)
-        self._fixed = _FORMAT + b"head" + identity + b"".join(len(one).to_bytes(4, "big") + one for one in hashes)
+        self._head_label = _FORMAT + b"head" + identity
+        self._fixed = self._head_label + _hashes(row)
         self.journal = Journal()
         self.lock = asyncio.Lock()
         self.dropped = False
@@ -124,8 +125,12 @@ class LiveSession:
     def open_messages(self, rows: Iterable[MessageFields], first: int) -> list[Message]:
         """Open stored messages, numbered from `first`; a placeholder stands for each that does not open."""
         prefix, pack, open_record = self._message_aad, _MESSAGE_AAD.pack, self.cipher.open
+        revised = self.journal.revised
         messages = []
         for seq, (record, branch, role, kind, keep, at, body) in enumerate(rows, first):
+            if revised and revised.get(position_of(record), at) != at:
+                messages.append(unreadable(seq))  # an older text of a message that was edited since
+                continue
             try:
                 data = open_record(prefix + pack(record, branch, role, kind, keep, at), body)
                 messages.append(decode(data, seq, role, kind, keep, at))
@@ -180,7 +185,7 @@ class LiveSession:
             row.next_reset_at or 0, row.head, row.stored, row.entries, row.message_count, row.input_tokens,
             row.output_tokens, row.cached_tokens, row.version, row.profile_version, len(row.status),
         )  # fmt: skip
-        return self._fixed + numbers + row.status.encode()
+        return self._head_label + _hashes(row) + numbers + row.status.encode()
 
     def head_mac(self, row: SessionRow) -> bytes:
         """Authenticate every field of the row."""
@@ -213,6 +218,10 @@ class LiveSession:
         mac = self.cipher.mac(self._fixed + head + row.status.encode())
         return HeadUpdate(*numbers, mac, row.number, row.version)
 
+    def moved(self) -> None:
+        """Take over that the session belongs to another key or owner."""
+        self._fixed = self._head_label + _hashes(self.row)
+
     def advanced(self, update: HeadUpdate) -> None:
         """Take over what was committed."""
         row = self.row
@@ -223,6 +232,11 @@ class LiveSession:
 
 
 _NOTHING = Usage()
+
+
+def _hashes(row: SessionRow) -> bytes:
+    hashes = (row.key_idx, row.owner_idx, row.commitment)
+    return b"".join(len(one).to_bytes(4, "big") + one for one in hashes)
 
 
 def moment(milliseconds: int) -> datetime:

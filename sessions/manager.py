@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, overload
 
+from sessions.account import Account
 from sessions.address import Address, ChatKind
 from sessions.census import CensusKeeper
 from sessions.checkpoint import Checkpoint
@@ -162,6 +163,10 @@ class SessionManager:
     def kid(self) -> str:
         """Name of the master key in use: 16 hex digits, not a secret."""
         return self._vault.kid
+
+    def key_for(self, purpose: str) -> bytes:
+        """Derive 16 bytes that only holders of this store's key know, the same at every start."""
+        return self._vault.index("purpose", purpose.encode())
 
     @property
     def mailbox(self) -> Mailbox:
@@ -401,13 +406,29 @@ class SessionManager:
 
     # -- turns ---------------------------------------------------------------------------------
 
-    async def begin_turn(self, session_id: str, *, content: str, author: str | None = None) -> Turn:
+    async def begin_turn(
+        self,
+        session_id: str,
+        *,
+        content: str,
+        author: str | None = None,
+        metadata: Mapping[str, JsonValue] | None = None,
+    ) -> Turn:
         """Store what a person said and wait for the reply."""
         data = clean_text(content)
         named = None if author is None else clean_text(author, "author").decode()
-        return await self._parts.turns.begin(
-            session_id, Message(0, "user", data.decode(), self._now(), author=named), data
-        )
+        about = None if metadata is None else clean_metadata(metadata)
+        question = Message(0, "user", data.decode(), self._now(), author=named, metadata=about)
+        return await self._parts.turns.begin(session_id, question, data)
+
+    async def revise_message(self, address: Address, *, source: str, content: str) -> bool:
+        """Give a message that this person edited its new text; tell whether it was found in the conversation here.
+
+        `source` is what its metadata says under that name; only the newest messages are looked through.
+        """
+        data = clean_text(content)
+        live = await self._parts.directory.current(address)
+        return live is not None and await self._parts.turns.revise(live, source, data)
 
     async def resume_turn(self, session_id: str, *, seq: int, position: int) -> Turn:
         """Take up a turn that was begun before the program ended; see `Handling.progress`."""
@@ -443,10 +464,42 @@ class SessionManager:
         """Give the scope that holds for a person in a chat."""
         return await self._parts.directory.scope(address)
 
+    async def note(self, name: str) -> Mapping[str, JsonValue]:
+        """Give what a program noted under a name; an empty mapping if it never did."""
+        return await self._parts.preferences.note(name)
+
+    async def set_note(self, name: str, value: Mapping[str, JsonValue]) -> None:
+        """Keep a note of a program, sealed: a small JSON object. The name is kept as a keyed hash."""
+        await self._parts.preferences.set_note(name, clean_metadata(value))
+
+    async def move_chat(self, platform: str, account: str, old: str, new: str) -> None:
+        """Note that the platform gave a chat a new id: its conversations go on. Telling it again changes nothing."""
+        await self._parts.preferences.move_chat(platform, account, old, new)
+
+    async def chat_now(self, address: Address) -> str:
+        """Give the id that the platform knows the chat of an address by today."""
+        return await self._parts.preferences.chat_now(address)
+
+    async def link(self, main: Address, other: Address) -> int:
+        """Let another account share a person's per-peer conversations; give the number of sessions that joined."""
+        return await self._parts.links.link(main, other)
+
+    async def unlink(self, address: Address) -> int:
+        """Let an account stand alone again, with the sessions that began there; give their number."""
+        return await self._parts.links.unlink(address)
+
+    async def linked_accounts(self, address: Address) -> list[Account]:
+        """List all accounts of a person, this one among them."""
+        return await self._parts.links.accounts(address)
+
+    async def joining_sessions(self, address: Address) -> list[Session]:
+        """List the sessions of an account that a link would share."""
+        return await self._parts.links.joining(address)
+
     async def set_scope(self, address: Address, scope: Scope | str) -> Scope:
         """Choose the scope of a person in a chat. Conversations under the other scopes are kept."""
         chosen = Scope.parse(scope)
-        await self._parts.preferences.set_scope(address, chosen)
+        await self._parts.directory.set_scope(address, chosen)
         return chosen
 
     async def reset_rule(self, session_id: str) -> ResetRule:
@@ -526,7 +579,7 @@ class SessionManager:
             await self._parts.preferences.forget_key(key_idx)
         if await self.scope_of(address) in (Scope.PER_PEER, Scope.PER_CHANNEL_PEER):  # else others go by it too
             await self._parts.preferences.forget_key(await self._parts.directory.key_idx(address))
-        await self._parts.preferences.forget(address)
+        await self._parts.directory.forget_scope(address)
         return receipt
 
     async def missing(self) -> list[str]:

@@ -14,6 +14,7 @@ from sessions.erasure import Erasure
 from sessions.inspection import Inspection
 from sessions.lanes import Lanes
 from sessions.lifecycle import Lifecycle
+from sessions.links import Links
 from sessions.mailbox import Mailbox
 from sessions.preferences import Preferences
 from sessions.reset_rule import ResetRules
@@ -64,6 +65,7 @@ class Parts:
     erasure: Erasure
     inspection: Inspection
     mailbox: Mailbox
+    links: Links
 
     @classmethod
     def assemble(
@@ -111,4 +113,5 @@ class Parts:
             erasure=Erasure(store, cache, transcripts, census, lifecycle.locks, now),
             inspection=Inspection(store, cache, transcripts, preferences, census, mailbox),
             mailbox=mailbox,
+            links=Links(store, cache, directory, preferences, lifecycle.locks, now),
         )

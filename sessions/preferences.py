@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from sessions.account import Account
 from sessions.address import Address
 from sessions.census import CensusKeeper
 from sessions.cipher import Unopened
@@ -76,6 +77,54 @@ class Preferences:
         said: dict[str, JsonValue] = {"rules": rules.described, "since": rules.since_ms, "applied": rules.applied}
         await self._put(self._vault.index("preference/rules", b""), said)
 
+    async def note(self, name: str) -> Mapping[str, JsonValue]:
+        """Give what a program noted under a name; nothing if it never did."""
+        return (await self._get(self._vault.index("preference/note", name.encode())))[1]
+
+    async def set_note(self, name: str, value: Mapping[str, JsonValue]) -> None:
+        """Keep a note of a program."""
+        await self._put(self._vault.index("preference/note", name.encode()), value)
+
+    async def chat_before(self, address: Address) -> str:
+        """Give the id under which a chat is known here: the platform may have given it another one since."""
+        _, said = await self._get(self._chat(address.platform, address.account, address.chat_id))
+        return str(said.get("was", address.chat_id))
+
+    async def chat_now(self, address: Address) -> str:
+        """Give the id that the platform knows a chat by today."""
+        _, said = await self._get(self._chat(address.platform, address.account, address.chat_id))
+        return str(said.get("is", address.chat_id))
+
+    async def move_chat(self, platform: str, account: str, old: str, new: str) -> None:
+        """Note that a chat has a new id. Telling it again changes nothing."""
+        was = str((await self._get(self._chat(platform, account, old)))[1].get("was", old))
+        for chat, said in ((was, {"is": new}), (new, {"was": was})):
+            if (await self._get(self._chat(platform, account, chat)))[1] != said and chat != said.get("was"):
+                await self._put(self._chat(platform, account, chat), said)
+
+    async def main_account(self, account: Account) -> Account:
+        """Give the account whose conversations a linked one shares; itself if it is not linked."""
+        main = (await self._get(self._account(account)))[1].get("main")
+        return Account(*map(str, main)) if isinstance(main, list) and len(main) == len(account) else account
+
+    async def accounts(self, account: Account) -> list[Account]:
+        """Give all accounts of a person, the main one first."""
+        main = await self.main_account(account)
+        others = (await self._get(self._account(main)))[1].get("others")
+        known = others if isinstance(others, list) else []
+        return [
+            main,
+            *(Account(*map(str, other)) for other in known if isinstance(other, list) and len(other) == len(main)),
+        ]
+
+    async def set_accounts(self, main: Account, others: Sequence[Account]) -> None:
+        """Link accounts to a main one; those that were linked to it and are not named any more stand alone again."""
+        for gone in set((await self.accounts(main))[1:]) - set(others):
+            await self._put(self._account(gone), {})
+        for other in others:
+            await self._put(self._account(other), {"main": list(main)})
+        await self._put(self._account(main), {"others": [list(other) for other in others]} if others else {})
+
     async def forget(self, address: Address) -> None:
         """Put a person's choices for this chat back to nothing said."""
         if (await self._get(self._person(address)))[0]:
@@ -94,6 +143,12 @@ class Preferences:
     def _person(self, address: Address) -> bytes:
         fields = (address.platform, address.account, address.chat_id, address.thread_id, address.user_id)
         return self._vault.index("preference/person", length_prefixed(*fields))
+
+    def _account(self, account: Account) -> bytes:
+        return self._vault.index("preference/account", length_prefixed(*account))
+
+    def _chat(self, platform: str, account: str, chat_id: str) -> bytes:
+        return self._vault.index("preference/chat", length_prefixed(platform, account, chat_id))
 
     def _key(self, key_idx: bytes) -> bytes:
         return self._vault.index("preference/key", key_idx)

@@ -125,6 +125,8 @@ class Change:
     entries: tuple[EntryRow, ...] = ()
     sources: tuple[int, ...] = field(default=())  # sessions whose messages this one reads from now on
     released: tuple[int, ...] = field(default=())  # and those whose messages it reads no longer
+    revised: tuple[MessageRow, ...] = ()  # messages that take the place of those with the same id
+    moved: bool = False  # the session belongs to another key or owner from now on
 
 
 class PreferenceRow(NamedTuple):

@@ -15,6 +15,7 @@ from sessions.records import MAX_SEQUENCE, position_of, record_id
 from sessions.store import Store
 
 PAGE = 500
+RECENT = 200  # messages among which an edited one is looked for
 ResetAt = Callable[[LiveSession, Message], int | None]
 Note = tuple[EntryKind, dict[str, JsonValue]]
 
@@ -72,6 +73,14 @@ class Transcripts:
         if moves:
             self._remember(live, message)
         return message
+
+    async def find_source(self, live: LiveSession, source: str) -> tuple[LiveSession, int, Message] | None:
+        """Find the newest of the person's messages that a platform knows by `source`: where it is stored, and it."""
+        for message in reversed(await self.last(live, RECENT)):
+            if message.role == "user" and (message.metadata or {}).get("source") == source:
+                place = await self.locate(live, message.seq)
+                return None if place is None else (*place, message)
+        return None
 
     def _branch_for(self, live: LiveSession, parent: int, position: int) -> tuple[int, list[Note]]:
         """Give the branch of a new message; one that does not continue the newest run begins another."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from sessions.cache import SessionCache
 from sessions.draft import Draft
 from sessions.handling import current as current_handling
+from sessions.journal import EntryKind
 from sessions.live import LiveSession, check_usage
 from sessions.message import JsonValue, Message, Usage, clean_text
 from sessions.session import Status
@@ -36,6 +37,23 @@ class Turns:
                 handling.begin({"session": session_id, "seq": placed.seq, "position": live.row.stored + 1})
             stored = await self._transcripts.append(live, placed, content)
             return Turn(session_id=session_id, message=stored, anchor=live.row.head)
+
+    async def revise(self, live: LiveSession, source: str, content: bytes) -> bool:
+        """Give one of the person's recent messages another text; tell whether it was found."""
+        found = await self._transcripts.find_source(live, source)
+        if found is None:
+            return False
+        async with self._cache.locked(found[0].row.id) as holder:
+            draft = Draft(holder, self._now())
+            draft.now_ms = max(draft.now_ms, found[2].created_ms + 1)  # the time tells the texts apart
+            metadata = {**(found[2].metadata or {}), "edited": True}
+            message = found[2]._replace(content=content.decode(), created_ms=draft.now_ms, metadata=metadata)
+            draft.note(EntryKind.revised, position=found[1])
+            branch = holder.journal.branch_at(found[1]).number
+            draft.revised.append(holder.seal_message(found[1], branch, message, content))
+            await self._cache.commit([draft])
+        live.tail, live.tail_whole = [], False
+        return True
 
     async def again(self, session_id: str, seq: int, position: int) -> Turn:
         """Take up a turn whose question is stored already. Raises `NotFound` if it was erased meanwhile."""

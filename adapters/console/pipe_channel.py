@@ -110,6 +110,9 @@ class PipeOutlet:
         self._fed += delta
         await self._channel.put(delta)
 
+    def promise(self, reply: Reply) -> None:
+        """Keep nothing: what is said here is shown at once or not at all."""
+
     async def finish(self, reply: Reply) -> None:
         """Write what is missing, and the end of the line."""
         rest = reply.text.removeprefix(self._fed) if reply.text.startswith(self._fed) else ""

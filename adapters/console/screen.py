@@ -127,6 +127,9 @@ class LiveReply:
             self._next_look = time.monotonic() + max(PACE, 10 * (time.monotonic() - began))
         self._redraw()
 
+    def promise(self, reply: Reply) -> None:
+        """Keep nothing: what is said here is shown at once or not at all."""
+
     async def finish(self, reply: Reply) -> None:
         """Show the rest; an empty reply drops it."""
         text = plain(reply.text)

@@ -53,6 +53,8 @@ _APPENDED = f"({', '.join('?' * len(HeadUpdate._fields + MessageRow._fields))})"
 _FIXED = ("number", "id", "key_idx", "owner_idx", "created_at", "commitment")
 _MUTABLE = tuple(name for name in _COLUMNS if name not in _FIXED)
 _UPDATE_SESSION = f"UPDATE session SET {', '.join(f'{name} = ?' for name in _MUTABLE)} WHERE number = ? AND version = ?"
+_MOVE_SESSION = "UPDATE session SET key_idx = ?, owner_idx = ? WHERE number = ?"
+_REVISE_MESSAGE = f"UPDATE message SET {', '.join(f'{name} = ?' for name in MessageRow._fields[1:])} WHERE id = ?"
 # Positions are the lower 24 bits of an id, the session's number is above them.
 _STRAYS = "SELECT count(*) FROM {} WHERE id BETWEEN ? AND ? AND id & 0xFFFFFF NOT BETWEEN 1 AND ?"
 _OWNED = "(SELECT number FROM session UNION SELECT number FROM erasure)"
@@ -534,6 +536,11 @@ def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
         values = [getattr(row, name) for name in _MUTABLE]
         if connection.execute(_UPDATE_SESSION, [*values, row.number, change.expected]).rowcount != 1:
             raise StaleSession("the session was changed by another writer")
+    if change.moved:
+        connection.execute(_MOVE_SESSION, (row.key_idx, row.owner_idx, row.number))
+    for message in change.revised:
+        if connection.execute(_REVISE_MESSAGE, (*message[1:], message.id)).rowcount != 1:
+            raise Tampered("a conversation")
     if change.messages:
         connection.executemany(_INSERT_MESSAGE, change.messages)
     if change.entries:

@@ -139,7 +139,9 @@ class Sample:
                 BOB, daily_at=time(3), timezone="Europe/Berlin", idle=timedelta(minutes=idle)
             )
             self.keep()
-        failed = await sessions.begin_turn(theirs.id, content="three")
+        failed = await sessions.begin_turn(theirs.id, content="thre", metadata={"source": "7"})
+        self.keep()
+        await sessions.revise_message(BOB, source="7", content="three")
         await sessions.finish_turn(failed, content="", failed=True)
         self.keep()
         for scope in (Scope.PER_PEER, Scope.PER_CHANNEL, Scope.PER_CHANNEL_PEER):

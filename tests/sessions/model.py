@@ -74,6 +74,7 @@ class Talk:
     marks: dict[str, Mark] = field(default_factory=dict)  # by number; automatic ones by `a` and number
     stored: set[str] = field(default_factory=set)
     line: Path = ()  # what it shares with the session it was forked from
+    root: str = ""  # the session that stored the end of that line when this one was forked
 
     @property
     def place(self) -> Place:
@@ -131,21 +132,30 @@ class Model:
             self.currents[talk.key] = talk.id
             talk.since = max(talk.since, now)
 
+    def holder(self, talk: Talk, text: str) -> Talk:
+        """Tell which session stores a text that one reads: a text may be stored under several."""
+        return talk if text in talk.stored else self.holder(self.talks[talk.root], text)
+
     def fork(self, source: Talk, new_id: str, now: int) -> Talk:
-        new = replace(source, id=new_id, since=now, marks={}, stored=set(), line=source.path)
+        root = self.holder(source, source.path[-1]).id if source.path else ""
+        new = replace(source, id=new_id, since=now, marks={}, stored=set(), line=source.path, root=root)
         current = self.current(source.key)
         if current is source:
             return self.replace(source, new, "fork")
         return self.begin(new)
 
     def erase(self, ids: Iterable[str]) -> int:
-        """Forget sessions; a fork keeps what it shares. Gives the number of messages they stored."""
-        gone = [self.talks.pop(id_) for id_ in set(ids)]
+        """Forget sessions; a fork keeps what it shares. Gives the number of messages they stored.
+
+        A fork stores its line itself once the session that the line ends in is gone; a copy of the same texts
+        under any other session is nothing to it.
+        """
+        gone = {id_: self.talks.pop(id_) for id_ in set(ids)}
         self.currents = {key: id_ for key, id_ in self.currents.items() if id_ in self.talks}
         for talk in self.talks.values():
-            if talk.line and any(talk.line[-1] in one.stored for one in gone):
+            if talk.root in gone:
                 talk.stored |= set(talk.line)
-        return sum(len(talk.stored) for talk in gone)
+        return sum(len(talk.stored) for talk in gone.values())
 
     # -- messages and time -----------------------------------------------------------------------
 

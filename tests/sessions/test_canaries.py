@@ -155,6 +155,18 @@ class Everything:
             await self.do("finish_turn", turn, content=CANARIES["answer"])
         await mailbox.unfinished(channel)
         await mailbox.unsent(channel)
+        await self.do("revise_message", HERE, source=CANARIES["msgkey"], content=CANARIES["question"])
+        await self.do("set_note", CANARIES["metakey"], {CANARIES["metakey"]: CANARIES["metavalue"]})
+        await self.do("note", CANARIES["metakey"])
+        await self.do("move_chat", HERE.platform, HERE.account, CANARIES["wrongid"], CANARIES["metavalue"])
+        await self.do("chat_now", HERE)
+        other = replace(HERE, user_id=CANARIES["wrongid"])
+        for name in ("joining_sessions", "linked_accounts"):
+            await self.do(name, other)
+        await self.do("link", HERE, other)
+        await self.do("unlink", other)
+        self._sessions.key_for(CANARIES["metakey"])
+        self.called.add("key_for")
 
     async def _change(self, here: str) -> None:
         await self.do(
