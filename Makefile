@@ -5,10 +5,10 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint format docs constraints clean
+.PHONY: help run bot test soak bench lint format docs fake-telegram constraints clean fake-discord
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Palaver needs Python 3.11 or newer: make PYTHON=...")'
@@ -20,6 +20,9 @@ $(READY): pyproject.toml constraints.txt
 
 run: $(READY) ## chat in this terminal (ARGS="--resume" and the like are passed on)
 	@$(BIN)/palaver chat $(ARGS)
+
+bot: $(READY) ## run the bot on every channel that has a token
+	@$(BIN)/palaver run $(ARGS)
 
 test: lint ## lint, types, and every test but the slow ones
 	@$(BIN)/python -m pytest
@@ -38,6 +41,12 @@ lint: $(READY) ## check style, form and types
 format: $(READY) ## mend style and form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+fake-discord: $(READY) ## a stand-in for Discord to chat with the bot by hand
+	@$(BIN)/python -m tests.fakes.discord.terminal
+
+fake-telegram: $(READY) ## a stand-in for Telegram to chat with the bot by hand
+	@$(BIN)/python -m tests.fakes.telegram.terminal
 
 docs: $(READY) ## write the command page of the README anew
 	@$(BIN)/python -m bot.commands.page README.md

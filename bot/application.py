@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from adapters.channel import Handler, Suggestion
 from adapters.inbound import Inbound
 from adapters.reply import Reply
+from bot.access import Access, Verdict
 from bot.commands.context import Context
 from bot.commands.markup import plural
 from bot.commands.registry import suggest
 from bot.confirmations import Confirmations
+from bot.control import Control
 from bot.deferred_backend import DeferredBackend
 from bot.dispatcher import Announce, Dispatcher
+from bot.door import Door
 from bot.incognito import Incognito
+from bot.limits import Limits
 from bot.models.backend import ModelBackend
 from bot.models.choose import ModelSettings
-from bot.reset_notice import reset_notice
+from bot.operators import Operators
+from bot.pair_requests import pair_requests
+from bot.pairing import Pairing
+from bot.reset_notice import reset_notice, reset_warning
 from bot.startup import open_sessions
 from bot.summarizer import Summarizer
 from bot.turn_runner import TurnRunner
@@ -29,6 +36,7 @@ from sessions.errors import InvalidValue, SessionError, VaultError
 from sessions.keys import KeyProvider
 from sessions.manager import SessionManager
 from sessions.parts import Clock
+from sessions.reset_warning import ResetWarning
 from sessions.resets import ResetEvent
 
 _EPHEMERAL = "this program was started with --ephemeral and stores nothing; start it without to have this stored"
@@ -49,15 +57,31 @@ class Application:
         self.zone = settings.sessions.timezone
         self.main_scope_allowed = _lets_in_only_chosen_people(settings)
         self._ephemeral, self._clock = ephemeral, clock
-        self._operators = frozenset(settings.access.operators)
+        self.access = Access(sessions, settings.access)
+        self.limits = Limits(sessions, self.access, settings.access)
+        operators = Operators(sessions, self.access)
+        self.pairing = Pairing(sessions, self.access, operators, notify=self._announce, clock=clock)
+        self.door = Door(
+            self.access, self.pairing, self.limits, operators, clock=clock, listening=settings.discord.always
+        )
         self._announcers: dict[str, Announce] = {}
         self._incognito = Incognito(summarizer=Summarizer(backend), clock=clock)
         self._turns = TurnRunner(
-            backend, max_context_tokens=self.max_context_tokens, system_prompt=settings.model.system_prompt
+            backend,
+            max_context_tokens=self.max_context_tokens,
+            system_prompt=settings.model.system_prompt,
+            spent=self.door.spent,
         )
         pending = Confirmations(clock=clock)
-        self.handle: Handler = Dispatcher(self._turns, pending, context=self._context, announce=self._announce).handle
-        self._upkeep = Upkeep(sessions, self._on_reset, retention_days=settings.sessions.retention_days)
+        self.handle: Handler = Dispatcher(
+            self._turns, pending, context=self._context, announce=self._announce, ask=self.door.ask
+        ).handle
+        self._upkeep = Upkeep(
+            sessions,
+            self._on_reset,
+            on_warning=self._on_warning,
+            retention_days=settings.sessions.retention_days,
+        )
 
     def start(self) -> None:
         """Begin to look after what happens by itself."""
@@ -67,6 +91,10 @@ class Application:
         """Let go of everything but the sessions."""
         await self._upkeep.stop()
         await self._incognito.close()
+
+    def park(self) -> None:
+        """From now on leave turns that are broken off for the next start."""
+        self._turns.park()
 
     def announce_through(self, platform: str, announce: Announce) -> None:
         """Name who brings people what answers no message of theirs."""
@@ -91,6 +119,10 @@ class Application:
             return False
         return await (self._incognito.enter(address) if on else self._incognito.leave(address))
 
+    async def tell(self, address: Address, reply: Reply) -> None:
+        """Say something to somebody that answers no message of theirs."""
+        await self._announce(address, reply)
+
     def is_incognito(self, address: Address) -> bool:
         """Tell whether this conversation is kept in memory only."""
         return self._ephemeral or self._incognito.sessions_of(address) is not None
@@ -102,7 +134,9 @@ class Application:
         return self._incognito.sessions_of(address) or self.sessions
 
     async def suggest(self, address: Address, text: str) -> Sequence[Suggestion]:
-        """Complete a command line that is being typed."""
+        """Complete a command line that is being typed; for those who may not speak here there is nothing."""
+        if await self.access.admits(address) is not Verdict.ADMITTED:
+            return ()
         return await suggest(self._context(Inbound(address=address, text=text)), text)
 
     async def status(self, address: Address) -> str:
@@ -117,6 +151,12 @@ class Application:
             parts += [session.model] if session.model else []
         return " · ".join([*parts, *(["incognito"] if self.is_incognito(address) else [])])
 
+    # -- what the command line needs ----------------------------------------------------------------
+
+    def controls(self) -> Mapping[str, Control]:
+        """Give what the command line may ask of a bot that runs."""
+        return pair_requests(self.pairing)
+
     # -- inside ------------------------------------------------------------------------------------
 
     def _context(self, inbound: Inbound) -> Context:
@@ -126,12 +166,15 @@ class Application:
             services=self,
             address=address,
             author=inbound.author,
-            operator=f"{address.platform}:{address.user_id}" in self._operators,
+            operator=self.access.is_operator(address),
             clock=self._clock,
         )
 
     async def _on_reset(self, event: ResetEvent) -> None:
         await self._announce(event.address, reset_notice(event.archived, event.reason))
+
+    async def _on_warning(self, warning: ResetWarning) -> None:
+        await self._announce(warning.address, reset_warning(warning, warning.timezone))
 
     async def _announce(self, address: Address, reply: Reply) -> None:
         announce = self._announcers.get(address.platform)

@@ -110,6 +110,15 @@ def chat(
     return run_chat(options, home=home, config_file=config)
 
 
+@palaver.command(epilog="Example: PALAVER_TELEGRAM__TOKEN=123:abc palaver run")
+@settings_options
+def run(home: Path | None, config: Path | None) -> int:
+    """Run the bot on every channel that has a token, until SIGTERM or Ctrl-C."""
+    from bot.run import run_bot
+
+    return run_bot(home=home, config_file=config)
+
+
 @palaver.group()
 def config() -> None:
     """Look at the settings."""
@@ -137,6 +146,54 @@ def resets_preview(days: int, home: Path | None, config: Path | None) -> int:
     from bot.cli_inspect import preview_resets
 
     return preview_resets(days=days, home=home, config_file=config)
+
+
+@palaver.group(epilog="Example: palaver pair approve ABCD2345")
+def pair() -> None:
+    """Let people in who are not known yet.
+
+    Works beside a running bot as well as without one.
+    """
+
+
+@pair.command("list", epilog="Example: palaver pair list --json")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: a list with code, person, name, since and until.")
+@settings_options
+def pair_list(as_json: bool, home: Path | None, config: Path | None) -> int:
+    """List the people who wait to be let in."""
+    from bot.cli_pair import list_waiting
+
+    return list_waiting(as_json=as_json, home=home, config_file=config)
+
+
+@pair.command("approve", epilog="Example: palaver pair approve ABCD2345")
+@settings_options
+@click.argument("code")
+def pair_approve(code: str, home: Path | None, config: Path | None) -> int:
+    """Let in the person who was given CODE."""
+    from bot.cli_pair import approve
+
+    return approve(code, home=home, config_file=config)
+
+
+@pair.command("refuse", epilog="Example: palaver pair refuse ABCD2345")
+@settings_options
+@click.argument("code")
+def pair_refuse(code: str, home: Path | None, config: Path | None) -> int:
+    """Leave the person who was given CODE outside, without telling them."""
+    from bot.cli_pair import refuse
+
+    return refuse(code, home=home, config_file=config)
+
+
+@pair.command("revoke", epilog="Example: palaver pair revoke telegram:42")
+@settings_options
+@click.argument("person")
+def pair_revoke(person: str, home: Path | None, config: Path | None) -> int:
+    """Let PERSON in no longer."""
+    from bot.cli_pair import revoke
+
+    return revoke(person, home=home, config_file=config)
 
 
 @palaver.command()

@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from adapters.channel import Outlet
-from adapters.inbound import Inbound
+from adapters.inbound import Call, Inbound
 from adapters.reply import Reply
 from bot.commands.context import Context
 from bot.commands.failures import failure
 from bot.commands.grammar import strip
-from bot.commands.registry import run_command
+from bot.commands.registry import run_call, run_command
 from bot.confirmations import Confirmations
+from bot.door import Silence
 from bot.mishaps import APOLOGY, note_mishap
 from bot.reset_notice import reset_notice
 from bot.turn_runner import TurnRunner
 from bot.undisturbed import ended
 from sessions.address import Address
-from sessions.errors import SessionError, VaultError
+from sessions.errors import NotFound, SessionError, VaultError
+from sessions.handling import Handling
+from sessions.handling import current as current_handling
 from sessions.keyed_locks import KeyedLocks
+from sessions.turn import Turn
 
 Announce = Callable[[Address, Reply], Awaitable[None]]
 """Says something to people that answers no message of theirs."""
 
+Ask = Callable[[Inbound], Awaitable[Reply | Silence | None]]
+"""Says what somebody who may not speak here is answered; None for everybody else."""
+
+MOST_ATTEMPTS = 2  # starts of the program at which a turn is tried once more; the model may be paid each time
+_INTERRUPTED = "I was restarted just when I did that. What it changed is stored; `/session` shows where you are."
+_UNANSWERED = (
+    "I was restarted while I answered. Your message is kept; `/history` shows how far the reply came, and `/retry` "
+    "asks once more."
+)
 _EMPTY = "There are no words in this message. Write something, or `/help`."
 log = logging.getLogger(__name__)
 
@@ -39,9 +54,10 @@ class Dispatcher:
         *,
         context: Callable[[Inbound], Context],
         announce: Announce,
+        ask: Ask,
     ) -> None:
         self._turns, self._pending = turns, pending
-        self._context, self._announce = context, announce
+        self._context, self._announce, self._ask = context, announce, ask
         self._order = KeyedLocks()
 
     async def handle(self, inbound: Inbound, outlet: Outlet) -> None:
@@ -56,7 +72,7 @@ class Dispatcher:
 
     async def _handle(self, inbound: Inbound, outlet: Outlet) -> None:
         """Take messages of one chat in the order in which they came; only `/stop` goes past those before it."""
-        if strip(inbound.text).lower().startswith("/stop"):
+        if _is_stop(inbound):
             turn = await self._take(inbound, outlet)
         else:
             async with self._order.hold(_chat(inbound.address)):
@@ -66,26 +82,69 @@ class Dispatcher:
 
     async def _take(self, inbound: Inbound, outlet: Outlet) -> asyncio.Task[None] | None:
         """Answer a message, or line up the turn it begins."""
-        answer = await self._pending.take(inbound.address, inbound.text)
+        answer = await self._ask(inbound)
         if answer is not None:
-            await outlet.send(answer)
+            if isinstance(answer, Reply):
+                await outlet.send(answer)
+            return None
+        context = self._context(inbound)
+        if inbound.edits is not None:
+            await context.sessions.revise_message(inbound.address, source=inbound.edits, content=inbound.text)
+            return None
+        handling = current_handling()
+        if handling is not None and handling.progress is not None:
+            return await self._again(handling, context, outlet)
+        if handling is not None and context.services.is_incognito(inbound.address):
+            handling.finish()  # what is to be forgotten must not come back with a restart
+            await handling.flush()
+        return await self._fresh(inbound, context, outlet)
+
+    async def _fresh(self, inbound: Inbound, context: Context, outlet: Outlet) -> asyncio.Task[None] | None:
+        if inbound.call is not None:
+            await self._announce_reset(context)
+            return await self._command(inbound.call, context, outlet)
+        with _noting():
+            answer = await self._pending.take(inbound.address, inbound.text)
+        if answer is not None:
+            await self._conclude(answer, outlet)
             return None
         text = strip(inbound.text)
         if not text:
             await outlet.send(Reply(text=_EMPTY, error=True))
             return None
-        context = self._context(inbound)
         await self._announce_reset(context)
         if text.startswith("/") and not text.startswith("//"):
             return await self._command(text, context, outlet)
         return await self._turns.say(context.sessions, _without_slash(inbound, text), outlet)
 
-    async def _command(self, text: str, context: Context, outlet: Outlet) -> asyncio.Task[None] | None:
-        result = await run_command(text, context, self._pending)
+    async def _command(self, said: str | Call, context: Context, outlet: Outlet) -> asyncio.Task[None] | None:
+        with _noting():
+            if isinstance(said, str):
+                result = await run_command(said, context, self._pending)
+            else:
+                result = await run_call(said, context, self._pending)
         if isinstance(result, Reply):
-            await outlet.send(result)
+            await self._conclude(result, outlet)
             return None
         return self._turns.resume(context.sessions, context.address, result.turn, outlet)
+
+    async def _conclude(self, reply: Reply, outlet: Outlet) -> None:
+        """Give the last answer to a message: with it, the message is done with."""
+        handling = current_handling()
+        if handling is not None:
+            handling.finish()
+        await outlet.send(reply)
+
+    async def _again(self, handling: Handling, context: Context, outlet: Outlet) -> asyncio.Task[None] | None:
+        """Take up a message whose handling broke off with the program, without doing anything twice."""
+        turn = await _turn_of(handling, context)
+        if turn is None:
+            await self._conclude(Reply(text=_INTERRUPTED), outlet)
+            return None
+        if handling.letter.attempts > MOST_ATTEMPTS or await _is_answered(context, turn):
+            await self._conclude(Reply(text=_UNANSWERED, error=True), outlet)
+            return None
+        return self._turns.resume(context.sessions, context.address, turn, outlet)
 
     async def _announce_reset(self, context: Context) -> None:
         """Carry out a reset that is due before anything else, and say so: none happens silently."""
@@ -97,11 +156,48 @@ class Dispatcher:
             await self._announce(context.address, reset_notice(event.archived, event.reason))
 
 
+@contextmanager
+def _noting() -> Iterator[None]:
+    """Have what is changed meanwhile note that it was, so that no restart changes it again."""
+    handling = current_handling()
+    if handling is not None:
+        handling.noting = True
+    try:
+        yield
+    finally:
+        if handling is not None:
+            handling.noting = False
+
+
+async def _turn_of(handling: Handling, context: Context) -> Turn | None:
+    """Find the turn that a message had begun, if it was one and is still there."""
+    match handling.progress:
+        case {"session": str(session_id), "seq": int(seq), "position": int(position)}:
+            with suppress(NotFound):
+                return await context.sessions.resume_turn(session_id, seq=seq, position=position)
+    return None
+
+
+async def _is_answered(context: Context, turn: Turn) -> bool:
+    """Tell whether a reply of an earlier attempt is stored behind the question already."""
+    session = await context.sessions.get_session(turn.session_id)
+    if session.message_count <= turn.message.seq:
+        return False
+    later = await context.sessions.get_history(session.id, limit=session.message_count - turn.message.seq)
+    return any(message.role == "assistant" and message.kind != "summary" for message in later)
+
+
+def _is_stop(inbound: Inbound) -> bool:
+    if inbound.call is not None:
+        return inbound.call.path == ("stop",)
+    return strip(inbound.text).lower().startswith("/stop")
+
+
 def _without_slash(inbound: Inbound, text: str) -> Inbound:
     """Take off the first of two slashes, which says that this is no command."""
     if not text.startswith("//"):
         return inbound
-    return Inbound(address=inbound.address, text=text[1:], author=inbound.author)
+    return replace(inbound, text=text[1:])
 
 
 def _chat(address: Address) -> tuple[str | None, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Literal
@@ -20,10 +20,14 @@ from bot.undisturbed import undisturbed
 from sessions.address import Address
 from sessions.context import Context
 from sessions.errors import InvalidValue, NotFound, SessionError
+from sessions.handling import current as current_handling
 from sessions.manager import SessionManager
-from sessions.message import JsonValue
+from sessions.message import JsonValue, Usage
 from sessions.tokens import ByteEstimate
 from sessions.turn import Turn
+
+Spent = Callable[[Address, Usage], Awaitable[Reply | None]]
+"""Counts what a reply has cost a person; gives the warning they are to have, if any."""
 
 STOPPING = 0.5  # seconds that /stop waits until what there is of a reply is kept
 LEAST_ROOM = 64  # tokens for the conversation, however long the instructions are
@@ -62,11 +66,19 @@ class TurnRunner:
     early, the person's message is kept, and what there is of the reply is kept and marked.
     """
 
-    def __init__(self, backend: ModelBackend, *, max_context_tokens: int, system_prompt: str | None = None) -> None:
-        self._backend, self._system = backend, system_prompt
+    def __init__(
+        self,
+        backend: ModelBackend,
+        *,
+        max_context_tokens: int,
+        system_prompt: str | None = None,
+        spent: Spent | None = None,
+    ) -> None:
+        self._backend, self._system, self._spent = backend, system_prompt, spent
         self._room = max(LEAST_ROOM, max_context_tokens - ByteEstimate().count(system_prompt or ""))
         self._running: dict[str, set[asyncio.Task[None]]] = {}
         self._warned: set[str] = set()
+        self._parking = False
 
     async def say(self, sessions: SessionManager, inbound: Inbound, outlet: Outlet) -> asyncio.Task[None]:
         """Line up what a person said, to be stored and answered after what was said before; `ended` waits for it."""
@@ -84,6 +96,10 @@ class TurnRunner:
         if stopped and running:
             await asyncio.wait(list(running), timeout=STOPPING)
         return stopped
+
+    def park(self) -> None:
+        """From now on leave a turn that is cancelled as it is: it is taken up at the next start."""
+        self._parking = True
 
     # -- tasks -----------------------------------------------------------------------------------
 
@@ -105,19 +121,24 @@ class TurnRunner:
     async def _answer(self, sessions: SessionManager, session_id: str, inbound: Inbound, outlet: Outlet) -> None:
         try:
             async with sessions.lanes.enter(session_id, _person(inbound.address)):
-                begin = sessions.begin_turn(session_id, content=inbound.text, author=inbound.author)
+                source = None if inbound.source is None else {"source": inbound.source}
+                begin = sessions.begin_turn(session_id, content=inbound.text, author=inbound.author, metadata=source)
                 turn, stopped = await undisturbed(begin)
                 if not stopped:
-                    await self._reply(sessions, turn, outlet)
+                    await self._reply(sessions, turn, inbound.address, outlet)
         except asyncio.CancelledError:
+            if self._parking:
+                raise
             await self._keep(sessions, session_id, inbound)
             await outlet.send(Reply(text=_KEPT))
 
     async def _answer_again(self, sessions: SessionManager, address: Address, turn: Turn, outlet: Outlet) -> None:
         try:
             async with sessions.lanes.enter(turn.session_id, _person(address)):
-                await self._reply(sessions, turn, outlet)
+                await self._reply(sessions, turn, address, outlet)
         except asyncio.CancelledError:
+            if self._parking:
+                raise
             return  # stopped before it began; the message is stored
 
     async def _keep(self, sessions: SessionManager, session_id: str, inbound: Inbound) -> None:
@@ -131,13 +152,15 @@ class TurnRunner:
                     )
                     kept = True
 
-    async def _reply(self, sessions: SessionManager, turn: Turn, outlet: Outlet) -> None:
+    async def _reply(self, sessions: SessionManager, turn: Turn, address: Address, outlet: Outlet) -> None:
         """Have the model answer, and keep what it said. Not to be cancelled from outside any more when it returns."""
         said = Said()
         try:
             await self._stream(sessions, turn, said, outlet)
             said.ending = "complete"
         except asyncio.CancelledError:
+            if self._parking:
+                raise
             said.ending = "stopped"
         except ModelError as error:
             log.warning("%s did not answer: %s %s", self._backend.name, type(error).__name__, error.detail)
@@ -148,6 +171,10 @@ class TurnRunner:
             note_mishap(log, error)
             said.ending, said.excuse = "failed", Reply(text=APOLOGY, error=True)
         await undisturbed(self._conclude(sessions, turn, said, outlet))
+        if self._spent is not None and said.finished.usage is not None:
+            warning = await self._spent(address, said.finished.usage)
+            if warning is not None:
+                await outlet.send(warning)
 
     async def _stream(self, sessions: SessionManager, turn: Turn, said: Said, outlet: Outlet) -> None:
         prompt = await self._prompt(sessions, turn, outlet)
@@ -196,6 +223,7 @@ class TurnRunner:
         text, current = said.text, True
         try:
             if text or said.ending != "stopped":
+                self._promise(said, outlet)
                 outcome = await sessions.finish_turn(
                     turn,
                     content=text,
@@ -216,6 +244,14 @@ class TurnRunner:
             await outlet.send(said.excuse)
         elif said.finished.stop_reason == "length":
             await outlet.send(Reply(text=_CUT))
+
+    def _promise(self, said: Said, outlet: Outlet) -> None:
+        """Have the reply go out with what is stored of it; with nothing left to say its letter is done with."""
+        if said.shown:
+            outlet.promise(Reply(text=said.text))
+        handling = current_handling()
+        if handling is not None and said.excuse is None and not said.partial:
+            handling.finish()
 
     def _about(self, said: Said) -> dict[str, JsonValue]:
         """Say what can not be seen from the text: who answered, and why it ended as it did."""

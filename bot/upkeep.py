@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot.mishaps import note_mishap
 from sessions.errors import SessionError
 from sessions.manager import SessionManager
+from sessions.reset_warning import WarningNotice
 from sessions.resets import ResetNotice
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ class Upkeep:
         sessions: SessionManager,
         on_reset: ResetNotice,
         *,
+        on_warning: WarningNotice | None = None,
         retention_days: int = 0,
         after: float = AFTER,
         every: float = 30.0,
     ) -> None:
-        self._sessions, self._on_reset = sessions, on_reset
+        self._sessions, self._on_reset, self._on_warning = sessions, on_reset, on_warning
         self._retention, self._after, self._every = timedelta(days=retention_days), after, every
         self._ticker: ResetTicker | None = None
         self._task: asyncio.Task[None] | None = None
@@ -60,7 +62,7 @@ class Upkeep:
     def _make_ticker(self) -> ResetTicker:
         from sessions.ticker import ResetTicker  # brings the scheduler along, a tenth of a second
 
-        return ResetTicker(self._sessions, self._on_reset, seconds=self._every)
+        return ResetTicker(self._sessions, self._on_reset, on_warning=self._on_warning, seconds=self._every)
 
     async def _erase_old(self) -> None:
         try:

@@ -27,6 +27,18 @@ def check_websocket(value: str) -> str:
     return _checked(value, ("ws", "wss"))
 
 
+def check_listen(value: str) -> str:
+    """Let a host and a port pass, like 127.0.0.1:8443 or [::1]:8443."""
+    try:
+        url = urlsplit(f"//{value}")
+        plain = url.hostname and url.port and url.netloc == value and "@" not in value
+    except ValueError:
+        plain = False
+    if not plain or any(char.isspace() for char in value):
+        raise ValueError("must be a host and a port, like 127.0.0.1:8443")
+    return value
+
+
 def check_store(value: str) -> str:
     """Let an address of a SQLite file pass."""
     if value.startswith(("postgresql:", "postgres:")):

@@ -59,6 +59,16 @@ People = Annotated[
     BeforeValidator(readers.read_list),
     Allowed("a list of platform:id"),
 ]
+Operators = Annotated[
+    tuple[Annotated[str, AfterValidator(readers.check_operator)], ...],
+    BeforeValidator(readers.read_list),
+    Allowed("a list of platform:id"),
+]
+Ids = Annotated[
+    tuple[Annotated[str, BeforeValidator(readers.read_id)], ...],
+    BeforeValidator(readers.read_list),
+    Allowed("a list of numeric ids"),
+]
 Count = Annotated[int, BeforeValidator(readers.read_number)]
 Seconds = Annotated[
     float,
@@ -73,6 +83,12 @@ Key = Annotated[
 Token = Annotated[
     Annotated[SecretStr, AfterValidator(readers.check_token)] | None, _EMPTY_IS_NONE, Secret(), Allowed("text")
 ]
+WebhookSecret = Annotated[
+    Annotated[SecretStr, AfterValidator(readers.check_webhook_secret)] | None,
+    _EMPTY_IS_NONE,
+    Secret(),
+    Allowed("text"),
+]
 Folder = Annotated[Path, BeforeValidator(readers.read_path)]
 File = Annotated[Annotated[Path, BeforeValidator(readers.read_path)] | None, _EMPTY_IS_NONE]
 WebAddress = Annotated[
@@ -82,4 +98,5 @@ TelegramAddress = Annotated[str, AfterValidator(address.check_telegram), Allowed
 SocketAddress = Annotated[
     Annotated[str, AfterValidator(address.check_websocket)] | None, _EMPTY_IS_NONE, Allowed("an address in quotes")
 ]
+ListenAddress = Annotated[str, AfterValidator(address.check_listen), Allowed("an address and a port in quotes")]
 StoreAddress = Annotated[str, AfterValidator(address.check_store), Allowed("an address in quotes")]

@@ -14,7 +14,9 @@ from pydantic import SecretStr
 SCOPES = ("main", "per-peer", "per-channel", "per-channel-peer")
 _KEY_SIZE = 32
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
-_PERSON = re.compile(r"(console|telegram|discord):\S+")
+_PERSON = re.compile(r"console:\S+|telegram:(chat:-?)?[0-9]+|discord:[0-9]+")
+_WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_ID = re.compile(r"[0-9]{1,20}")
 
 
 def none_if_empty(value: object) -> object:
@@ -83,7 +85,32 @@ def check_word(value: str) -> str:
 def check_person(value: str) -> str:
     """Let `platform:id` pass."""
     if not _PERSON.fullmatch(value):
-        raise ValueError("must be a list of platform:id, like telegram:42 (platforms: console, telegram, discord)")
+        raise ValueError(
+            "must be a list of platform:id, like telegram:42 (platforms: console, telegram, discord); the id is the "
+            "number that the platform gives, never a name"
+        )
+    return value
+
+
+def check_operator(value: str) -> str:
+    """Let `platform:id` pass, but no chat: behind one there may be anybody."""
+    if ":chat:" in value:
+        raise ValueError("must be a list of platform:id, like telegram:42; a chat can not be an operator")
+    return check_person(value)
+
+
+def read_id(value: object) -> object:
+    """Read a numeric id, with or without quotes."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not _ID.fullmatch(text.strip()):
+        raise ValueError("must be a list of numeric ids, like 123456789012345678")
+    return text.strip()
+
+
+def check_webhook_secret(value: SecretStr) -> SecretStr:
+    """Let pass what Telegram takes as a secret token."""
+    if not _WEBHOOK_SECRET.fullmatch(value.get_secret_value()):
+        raise ValueError("must be 1 to 256 of A-Z, a-z, 0-9, _ and -; make one with: openssl rand -hex 32")
     return value
 
 

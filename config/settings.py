@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -14,9 +14,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from config import kinds
 from config.kinds import Allowed, WhenNone
 from config.layer import Layer
+from config.secret_file import read_secret
 
 HOME = "<home>"  # stands for the setting `home` in paths
 MOST_TOKENS = 100_000_000
+SECRETS_IN_FILES = ("model.api_key", "telegram.token", "discord.token")  # each may be the content of its ..._file
+G = TypeVar("G", bound="Group")
 
 
 class Group(BaseModel):
@@ -56,6 +59,7 @@ class ModelSettings(Group):
     name: kinds.Text = None
     base_url: Annotated[kinds.WebAddress, WhenNone("the backend's own")] = None
     api_key: kinds.Token = None
+    api_key_file: kinds.File = None
     system_prompt: kinds.Text = None
     max_context_tokens: Annotated[
         kinds.Count, Field(ge=256, le=MOST_TOKENS), Allowed(f"a whole number from 256 to {MOST_TOKENS}")
@@ -70,26 +74,38 @@ class TelegramSettings(Group):
     """The Telegram channel; on when it has a token."""
 
     token: kinds.Token = None
+    token_file: kinds.File = None
     api_url: kinds.TelegramAddress = "https://api.telegram.org"
     mode: Annotated[Literal["polling", "webhook"], Allowed("polling or webhook")] = "polling"
+    webhook_url: kinds.WebAddress = None
+    webhook_listen: kinds.ListenAddress = "127.0.0.1:8443"
+    webhook_secret: kinds.WebhookSecret = None
 
 
 class DiscordSettings(Group):
     """The Discord channel; on when it has a token."""
 
     token: kinds.Token = None
+    token_file: kinds.File = None
     api_url: Annotated[kinds.WebAddress, WhenNone("Discord's own")] = None
     gateway_url: Annotated[kinds.SocketAddress, WhenNone("Discord's own")] = None
+    always: kinds.Ids = ()
 
 
 class AccessSettings(Group):
-    """Who may talk to the bot."""
+    """Who may talk to the bot, and how much."""
 
     mode: Annotated[Literal["auto", "open", "pairing", "allow-list"], Allowed("auto, open, pairing or allow-list")] = (
         "auto"
     )
     allow: kinds.People = ()
-    operators: kinds.People = ()
+    operators: kinds.Operators = ()
+    messages_per_minute: Annotated[
+        kinds.Count, Field(ge=0, le=1_000), Allowed("a whole number from 0 (no limit) to 1000")
+    ] = 20
+    daily_tokens: Annotated[
+        kinds.Count, Field(ge=0, le=MOST_TOKENS), Allowed(f"a whole number from 0 (no limit) to {MOST_TOKENS}")
+    ] = 0
 
 
 class Settings(BaseSettings):
@@ -131,6 +147,9 @@ class Settings(BaseSettings):
         settings = cls(_build_sources=(layers, {}))
         for layer in reversed(layers):
             settings._origins.update(dict.fromkeys(layer.values, layer.origin))
+        for name in SECRETS_IN_FILES:
+            if f"{name}_file" in settings._origins:
+                settings._origins.setdefault(name, settings._origins[f"{name}_file"])
         return settings
 
     def origin_of(self, name: str) -> str:
@@ -140,8 +159,14 @@ class Settings(BaseSettings):
     @field_validator("key_file", "key_passphrase_file", mode="before")
     @classmethod
     def _find_in_home(cls, value: object, info: ValidationInfo) -> object:
-        home = info.data.get("home")
-        return str(value).replace(HOME, str(home)) if home and isinstance(value, str | Path) else value
+        return _in_home(value, info)
+
+    @field_validator("model", "telegram", "discord", mode="before")
+    @classmethod
+    def _find_files_in_home(cls, group: object, info: ValidationInfo) -> object:
+        if not isinstance(group, dict):
+            return group
+        return {name: _in_home(value, info) if str(name).endswith("_file") else value for name, value in group.items()}
 
     @field_validator("store")
     @classmethod
@@ -149,12 +174,37 @@ class Settings(BaseSettings):
         home = info.data.get("home")
         return store.model_copy(update={"url": store.url.replace(HOME, str(home))}) if home else store
 
+    @field_validator("model", "telegram", "discord")
+    @classmethod
+    def _read_secret(cls, group: G, info: ValidationInfo) -> G:
+        return _with_secret(group, str(info.field_name))
+
     @model_validator(mode="after")
     def _agree(self) -> Settings:
         problems = list(_conflicts(self))
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+
+def _in_home(value: object, info: ValidationInfo) -> object:
+    home = info.data.get("home")
+    return str(value).replace(HOME, str(home)) if home and isinstance(value, str | Path) else value
+
+
+def _with_secret(group: G, name: str) -> G:
+    """Put the content of a secret file in the place of the secret."""
+    secret = next(name_.partition(".")[2] for name_ in SECRETS_IN_FILES if name_.startswith(f"{name}."))
+    file = getattr(group, f"{secret}_file")
+    if file is None:
+        return group
+    setting = f"{name}.{secret}"
+    if getattr(group, secret) is not None:
+        raise ValueError(f"{setting}_file and {setting}: only one of them can give the secret; remove the other")
+    try:
+        return group.model_copy(update={secret: read_secret(file)})
+    except ValueError as error:
+        raise ValueError(f"{setting}_file: {error}") from None
 
 
 def _conflicts(settings: Settings) -> Iterator[str]:
@@ -165,6 +215,11 @@ def _conflicts(settings: Settings) -> Iterator[str]:
         yield f"{' and '.join(given)}: only one of them can give the master key; remove the others"
     if settings.model.backend != "echo" and not settings.model.name:
         yield f"model.name: not set; model.backend {settings.model.backend} must be told which model to use"
+    telegram = settings.telegram
+    if telegram.token and telegram.mode == "webhook":
+        for name in ("webhook_url", "webhook_secret"):
+            if not getattr(telegram, name):
+                yield f"telegram.{name}: not set; telegram.mode webhook needs it"
     others_reach_it = settings.telegram.token or settings.discord.token
     limited = settings.access.allow and settings.access.mode != "open"
     if settings.sessions.scope == "main" and others_reach_it and not limited:

@@ -58,7 +58,7 @@ class Erasure:
             for key_idx in sorted({row.key_idx for row in rows}):
                 await stack.enter_async_context(self._locks.hold(key_idx))
             is_meant = partial(self._is_unused, stack) if unused else self._is_there
-            there = [row for row in rows if await is_meant(row)]
+            there = [meant for row in rows if (meant := await is_meant(row)) is not None]
             numbers = {row.number for row in there}
             readers = {reader for number in numbers for reader in await self._store.readers_of(number)}
             for reader in sorted(readers - numbers):  # a fork comes after what it was forked from
@@ -75,20 +75,21 @@ class Erasure:
             await self._store.sweep_erased()
         return Receipt(sessions=len(there), messages=sum(row.stored for row in there))
 
-    async def _is_there(self, row: SessionRow) -> bool:
-        return await self._store.session_by_number(row.number) is not None
+    async def _is_there(self, row: SessionRow) -> SessionRow | None:
+        """Give the row as it is by now: the session may have been handed something since."""
+        return await self._store.session_by_number(row.number)
 
-    async def _is_unused(self, stack: AsyncExitStack, row: SessionRow) -> bool:
-        """Tell whether a session is as its row says; then nobody can write to it any more."""
+    async def _is_unused(self, stack: AsyncExitStack, row: SessionRow) -> SessionRow | None:
+        """Give the row if the session is as it says; then nobody can write to it any more."""
         async with AsyncExitStack() as hold:
             try:
                 live = await hold.enter_async_context(self._cache.locked(row.id))
             except (NotFound, VaultError):
-                return False
+                return None
             if live.row.version == row.version:
                 stack.push_async_exit(hold.pop_all())
-                return True
-            return False
+                return row
+            return None
 
     async def _hand_over(self, numbers: set[int], reader: int) -> None:
         """Give a fork what it reads of sessions that are about to go.

@@ -39,6 +39,7 @@ from sessions.parts import Clock, Options, Parts
 from sessions.profile import Profile
 from sessions.reset_policy import ResetPolicy, parse_daily
 from sessions.reset_rule import ResetRule, ResetRules
+from sessions.reset_warning import ResetWarning
 from sessions.resets import PlannedReset, ResetEvent
 from sessions.scope import Scope
 from sessions.search import Hit, search
@@ -525,7 +526,9 @@ class SessionManager:
             policy = replace(policy, idle=idle)
         await self._parts.preferences.set_resets(live.row.key_idx, policy)
         self._parts.cache.forget_rules(live.row.key_idx)
-        await self._parts.lifecycle.set_profile(live.row.id, lambda profile: replace(profile, waived_ms=self._now()))
+        await self._parts.lifecycle.set_profile(
+            live.row.id, lambda profile: replace(profile, waived_ms=self._now(), kept_ms=0, snoozed_ms=0)
+        )
         await self._parts.lifecycle.reschedule(live)
         return await self._parts.resets.rule(live)
 
@@ -548,6 +551,31 @@ class SessionManager:
     async def sweep(self) -> list[ResetEvent]:
         """Carry out the resets that are due; give those that happened."""
         return await self._parts.sweep.run()
+
+    async def sweep_warnings(self) -> list[ResetWarning]:
+        """Give the resets that come within ten minutes and were not given before; that is noted with the sessions.
+
+        For silence only where half an hour of it or more is allowed.
+        """
+        return await self._parts.warnings.run()
+
+    async def keep_session(self, address: Address) -> PlannedReset | None:
+        """Leave the coming reset of this address's session out, once; give the one that comes next instead.
+
+        Silence counts from now, days count from the coming one. Saying it twice leaves out no second day.
+        """
+        live = await self._parts.directory.current(address)
+        return None if live is None else self._parts.sweep.next(await self._parts.postponement.keep(live.row.id))
+
+    async def snooze_reset(self, address: Address, *, for_: timedelta = timedelta(hours=1)) -> PlannedReset | None:
+        """Put the reset of this address's session off until `for_` from now; give when it comes.
+
+        One that comes later anyway stays where it is, and a daily one comes before the next day's.
+        """
+        live = await self._parts.directory.current(address)
+        if live is None:
+            return None
+        return self._parts.sweep.next(await self._parts.postponement.snooze(live.row.id, for_))
 
     async def preview_resets(self, *, days: int) -> list[PlannedReset]:
         """List the resets of the next `days` days if nobody wrote any more, earliest first."""

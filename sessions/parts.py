@@ -16,8 +16,10 @@ from sessions.lanes import Lanes
 from sessions.lifecycle import Lifecycle
 from sessions.links import Links
 from sessions.mailbox import Mailbox
+from sessions.postponement import Postponement
 from sessions.preferences import Preferences
 from sessions.reset_rule import ResetRules
+from sessions.reset_warning import ResetWarnings
 from sessions.resets import Resets
 from sessions.scope import Scope
 from sessions.store import Store
@@ -62,6 +64,8 @@ class Parts:
     summaries: Summaries
     turns: Turns
     sweep: Sweep
+    warnings: ResetWarnings
+    postponement: Postponement
     erasure: Erasure
     inspection: Inspection
     mailbox: Mailbox
@@ -110,6 +114,8 @@ class Parts:
             ),
             turns=Turns(cache, transcripts, timeline, now),
             sweep=Sweep(store, cache, lifecycle, resets, preferences, lanes, now),
+            warnings=ResetWarnings(store, cache, resets, lanes, now),
+            postponement=Postponement(cache, resets, now),
             erasure=Erasure(store, cache, transcripts, census, lifecycle.locks, now),
             inspection=Inspection(store, cache, transcripts, preferences, census, mailbox),
             mailbox=mailbox,

@@ -14,6 +14,7 @@ from sessions.message import JsonValue
 from sessions.reset_policy import ResetPolicy, find_zone
 from sessions.scope import Scope
 
+_MOMENTS = ("waived_ms", "kept_ms", "snoozed_ms", "warned_ms")  # of one session, in milliseconds since 1970
 log = logging.getLogger(__name__)
 
 
@@ -30,10 +31,13 @@ class Profile:
     policy: ResetPolicy | None = None  # None: the rule of the chat, the platform or the program holds
     forked_from: str | None = None
     waived_ms: int = 0  # the last reset that was taken back or waived; daily resets count from here
+    kept_ms: int = 0  # daily resets whose time is not after this are left out
+    snoozed_ms: int = 0  # no reset before this
+    warned_ms: int = 0  # the reset that was warned of last
 
     def carried_over(self) -> Profile:
         """Give the settings that a reset keeps."""
-        return replace(self, forked_from=None, waived_ms=0, metadata={})
+        return replace(self, forked_from=None, metadata={}, waived_ms=0, kept_ms=0, snoozed_ms=0, warned_ms=0)
 
     def encode(self) -> bytes:
         """Write as JSON."""
@@ -50,8 +54,7 @@ class Profile:
             said["policy"] = encode_policy(self.policy)
         if self.forked_from is not None:
             said["forked_from"] = self.forked_from
-        if self.waived_ms:
-            said["waived_ms"] = self.waived_ms
+        said |= {name: moment for name in _MOMENTS if (moment := getattr(self, name))}
         return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
@@ -69,7 +72,7 @@ class Profile:
                 metadata=_object(said.get("metadata", {})),
                 policy=None if policy is None else decode_policy(policy),
                 forked_from=_optional_text(said.get("forked_from")),
-                waived_ms=int(said.get("waived_ms", 0)),
+                **{name: int(said.get(name, 0)) for name in _MOMENTS},
             )
         except (ValueError, KeyError, TypeError, InvalidValue):
             raise Tampered("the profile of a conversation") from None

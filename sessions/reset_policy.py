@@ -6,7 +6,8 @@ sweep ask the same function, and a reset is due as soon as the clock has reached
 A day's *boundary* is the moment the person's wall clock shows the reset time: the first of two where the clock is
 set back, later by the gap where it is set forward (PEP 495, fold=0). A session is reset at the first boundary after
 its start, however many went by unattended. Because a fresh session starts at or after that boundary, no boundary
-counts twice, whatever the wall clock does.
+counts twice, whatever the wall clock does. A snooze puts a reset off, but a daily one never to the next boundary, or
+the day between would have none.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ MAX_IDLE: Final = timedelta(days=366)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _DAY_MS = timedelta(days=1) // _MILLISECOND
+_MINUTE_MS = timedelta(minutes=1) // _MILLISECOND
 _GRACE_MS = GRACE // _MILLISECOND
 _MAX_WAIT_MS = MAX_WAIT // _MILLISECOND
 
@@ -44,6 +46,8 @@ class SessionTimes(NamedTuple):
     started_ms: int  # its start, or the last moment a reset was waived or the policy was changed
     last_activity_ms: int  # the last thing a person said; bookkeeping never moves it
     is_empty: bool  # nothing was said yet, so there is nothing to reset
+    kept_ms: int = 0  # daily resets whose time is not after this are left out
+    snoozed_ms: int = 0  # no reset before this
 
 
 class Due(NamedTuple):
@@ -98,22 +102,67 @@ def next_reset(times: SessionTimes, policy: ResetPolicy) -> Due | None:
         return None
     daily = idle = None
     if policy.daily_at is not None:
-        daily = Due(_daily_ms(times, policy.timezone, policy.daily_at), "daily")
+        daily = Due(_daily(times, policy.timezone, policy.daily_at).at_ms, "daily")
     if policy.idle is not None:
         # A reset that was waived is not due again at once.
         since = max(times.started_ms, times.last_activity_ms)
-        idle = Due(since + policy.idle // _MILLISECOND, "idle")
+        idle = Due(max(since + policy.idle // _MILLISECOND, times.snoozed_ms), "idle")
     if daily is None or idle is None:
         return daily or idle
     return daily if daily.at_ms <= idle.at_ms else idle
 
 
-def _daily_ms(times: SessionTimes, timezone: str, daily_at: time) -> int:
-    # Every wall clock is less than a day away from UTC, so what is still to come is not further back than yesterday.
-    day = times.started_ms // _DAY_MS - 1
-    while (boundary := _boundary(timezone, daily_at, day)) <= times.started_ms:
+def leave_out(times: SessionTimes, policy: ResetPolicy, now_ms: int) -> SessionTimes:
+    """Give the times with the coming reset left out: silence counts from now, and so do the days after the coming one.
+
+    No day is left out that has not yet begun: saying it twice is the same as saying it once.
+    """
+    due = next_reset(times, policy)
+    if due is None:
+        return times
+    kept_ms = times.kept_ms
+    if due.reason == "daily" and policy.daily_at is not None:
+        coming = _daily(times, policy.timezone, policy.daily_at).boundary_ms
+        if coming <= _boundary_after(policy.timezone, policy.daily_at, now_ms)[0]:
+            kept_ms = coming
+    started_ms = max(times.started_ms, now_ms)
+    return times._replace(started_ms=started_ms, kept_ms=kept_ms, snoozed_ms=0)
+
+
+def mark_of(due: Due, times: SessionTimes, policy: ResetPolicy) -> int:
+    """Give what tells a reset from the others of its session.
+
+    While somebody talks into the night the reset waits and stays the same one; put off by a snooze it is another.
+    """
+    if due.reason == "daily" and policy.daily_at is not None:
+        return _daily(times, policy.timezone, policy.daily_at).begin_ms
+    return due.at_ms
+
+
+class _Daily(NamedTuple):
+    boundary_ms: int  # when the wall clock shows the time
+    begin_ms: int  # that, or the end of a snooze
+    at_ms: int  # that, or the end of a talk
+
+
+def _daily(times: SessionTimes, timezone: str, daily_at: time) -> _Daily:
+    boundary, day = _boundary_after(timezone, daily_at, max(times.started_ms, times.kept_ms))
+    begin, latest = boundary, boundary + _MAX_WAIT_MS
+    if times.snoozed_ms > boundary:
+        end = _boundary_after(timezone, daily_at, boundary, day)[0] - _MINUTE_MS
+        begin = max(boundary, min(times.snoozed_ms, end))
+        latest = max(begin, min(begin + _MAX_WAIT_MS, end))
+    return _Daily(boundary, begin, max(begin, min(times.last_activity_ms + _GRACE_MS, latest)))
+
+
+def _boundary_after(timezone: str, daily_at: time, moment_ms: int, day: int | None = None) -> tuple[int, int]:
+    """Give the first boundary after a moment, and its date; the search begins at `day` if that is known."""
+    if day is None:
+        # Every wall clock is less than a day away from UTC, so what is to come is not further back than yesterday.
+        day = moment_ms // _DAY_MS - 1
+    while (boundary := _boundary(timezone, daily_at, day)) <= moment_ms:
         day += 1
-    return max(boundary, min(times.last_activity_ms + _GRACE_MS, boundary + _MAX_WAIT_MS))
+    return boundary, day
 
 
 @lru_cache(maxsize=2048)

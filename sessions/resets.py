@@ -13,6 +13,7 @@ from sessions.live import LiveSession
 from sessions.message import Message
 from sessions.preferences import Preferences, RulesInForce
 from sessions.profile import Profile
+from sessions.records import SessionRow
 from sessions.reset_policy import Due, SessionTimes, next_reset
 from sessions.reset_rule import ResetRule, ResetRules
 from sessions.session import Session, Status
@@ -78,9 +79,18 @@ class Resets:
         row, profile = (live.row, live.profile) if draft is None else (draft.row, draft.profile)
         if live.rule is None or live.rule.policy.is_off or not Status(row.status).is_current:
             return None
-        waived = self._waived(profile, live.rule)
-        times = SessionTimes(max(row.created_at, waived), max(row.last_activity_at, waived), row.message_count == 0)
-        return next_reset(times, live.rule.policy)
+        return next_reset(self.times(row, profile, live.rule), live.rule.policy)
+
+    def times(self, row: SessionRow, profile: Profile, rule: ResetRule) -> SessionTimes:
+        """Give what decides on a session's reset under a rule."""
+        return self._times(row, profile, rule, row.last_activity_at, is_empty=row.message_count == 0)
+
+    def _times(
+        self, row: SessionRow, profile: Profile, rule: ResetRule, activity: int, *, is_empty: bool
+    ) -> SessionTimes:
+        waived = self._waived(profile, rule)
+        started, last = max(row.created_at, waived), max(activity, waived)
+        return SessionTimes(started, last, is_empty, profile.kept_ms, profile.snoozed_ms)
 
     def _waived(self, profile: Profile, rule: ResetRule) -> int:
         """Give the moment before which nothing counts: a reset that was taken back, or the rule's own beginning."""
@@ -96,9 +106,8 @@ class Resets:
         """Tell when the session resets next once `message` is stored."""
         if live.rule is None or live.rule.policy.is_off or not Status(live.row.status).is_current:
             return None
-        waived = self._waived(live.profile, live.rule)
         activity = message.created_ms if message.role == "user" else live.row.last_activity_at
-        times = SessionTimes(max(live.row.created_at, waived), max(activity, waived), False)
+        times = self._times(live.row, live.profile, live.rule, activity, is_empty=False)
         due = next_reset(times, live.rule.policy)
         return None if due is None else due.at_ms
 

@@ -16,6 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from sessions.manager import SessionManager
+from sessions.reset_warning import ResetWarning
 from sessions.resets import ResetEvent
 
 INTERVAL_SECONDS = 30
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class ResetTicker:
-    """Sweeps every `seconds`, and hands each reset that happened to `on_reset`.
+    """Sweeps every `seconds`; hands each reset that happened to `on_reset`, and each that comes soon to `on_warning`.
 
     After the wall clock jumped ahead by more than an hour one minute is left for it to be set right, so
     that a wrong clock does not reset everybody at once.
@@ -35,11 +36,12 @@ class ResetTicker:
         manager: SessionManager,
         on_reset: Callable[[ResetEvent], Awaitable[None]] | None = None,
         *,
+        on_warning: Callable[[ResetWarning], Awaitable[None]] | None = None,
         seconds: float = INTERVAL_SECONDS,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._manager, self._on_reset = manager, on_reset
+        self._manager, self._on_reset, self._on_warning = manager, on_reset, on_warning
         self._wall, self._monotonic = wall, monotonic
         self._seen = (wall(), monotonic())
         self._hold_until = 0.0
@@ -68,6 +70,7 @@ class ResetTicker:
         self._idle.clear()
         try:
             await self._sweep()
+            await self._warn()
         finally:
             self._idle.set()
 
@@ -84,6 +87,20 @@ class ResetTicker:
                 await self._on_reset(event)
             except Exception:
                 log.exception("a reset could not be announced")
+
+    async def _warn(self) -> None:
+        if self._on_warning is None:
+            return
+        try:
+            warnings = await self._manager.sweep_warnings()
+        except Exception:
+            log.exception("the look for resets that come soon failed")
+            return
+        for warning in warnings:
+            try:
+                await self._on_warning(warning)
+            except Exception:
+                log.exception("nobody could be warned of a reset")
 
     def _jumped(self) -> bool:
         wall, monotonic = self._wall(), self._monotonic()

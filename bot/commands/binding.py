@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import time
 from difflib import get_close_matches
 from functools import cache
@@ -45,6 +45,20 @@ def bind(command: Command, line: str) -> Parameters:
     if rest:
         taken = "nothing" if not command.parameters else "no more"
         raise Misuse(command, f"{code(command.name)} takes {taken}, so {code(rest)} is left over.")
+    return Parameters(values)
+
+
+def bind_options(command: Command, options: Mapping[str, str | int]) -> Parameters:
+    """Read the options of a native command, by the names of the table.
+
+    Raises `Misuse`: what a platform has checked is checked again here.
+    """
+    values: dict[str, Value] = {}
+    for parameter in command.parameters:
+        if parameter.name in options:
+            values[parameter.name] = _read(command, parameter, str(options[parameter.name]))
+        elif parameter.required:
+            raise Misuse(command, f"{code(command.name)} needs {parameter.summary}.")
     return Parameters(values)
 
 

@@ -43,6 +43,7 @@ class Topic(Enum):
     MODEL = "Model"
     SETTINGS = "Settings"
     PRIVACY = "Privacy and help"
+    OPERATORS = "For operators"
 
 
 class Access(Enum):

@@ -16,7 +16,7 @@ from bot.commands.grammar import CLOSING, quote, split
 from bot.commands.markup import one_line, plural
 from sessions.errors import SessionError
 
-MOST = 20
+MOST = 25  # as many as Discord shows
 OPENING = "".join(CLOSING)
 
 

@@ -14,6 +14,7 @@ from sessions.session import Session
 from sessions.turn import Turn
 
 if TYPE_CHECKING:
+    from bot.pairing import Pairing
     from sessions.manager import SessionManager
 
 
@@ -24,6 +25,7 @@ class Services(Protocol):
     max_context_tokens: int
     zone: str
     main_scope_allowed: bool  # only chosen people are let in, so they may share one conversation
+    pairing: Pairing
 
     async def stop(self, address: Address) -> bool:
         """Break off the reply that is being made for this conversation, if there is one."""
@@ -33,6 +35,9 @@ class Services(Protocol):
 
     def is_incognito(self, address: Address) -> bool:
         """Tell whether this conversation is kept in memory only."""
+
+    async def tell(self, address: Address, reply: Reply) -> None:
+        """Say something to somebody that answers no message of theirs; for nothing where nobody can be reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

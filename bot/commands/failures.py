@@ -23,6 +23,10 @@ from sessions.errors import (
 _WHERE = {
     "session": ("conversation", "`/session list` shows what there is."),
     "checkpoint": ("checkpoint", "`/checkpoint list` shows what there is."),
+    "open code": ("open code", "It is wrong, used or older than ten minutes; `/link` in your other account gives one."),
+    "pairing code": ("pairing code", "It is wrong, used or older than an hour; `/pair list` shows who waits."),
+    "approved person": ("approved person", "It is written as in `telegram:42`."),
+    "link to another account": ("link to another account", "`/link` begins one."),
 }
 _PLAIN: tuple[tuple[type[SessionError], str], ...] = (
     (StaleSession, "Something else changed this conversation at the same moment, so nothing was done. Try again."),

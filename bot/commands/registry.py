@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.channel import Suggestion
+from adapters.inbound import Call
 from adapters.reply import Reply
-from bot.commands.binding import bind
+from bot.commands.binding import bind, bind_options
 from bot.commands.command import Command, may_use
 from bot.commands.completion import complete
 from bot.commands.context import Context, Result
@@ -16,9 +17,9 @@ from bot.commands.lookup import find_command
 from bot.commands.parameters import Parameters
 from bot.commands.table import COMMANDS
 from bot.confirmations import Confirmations, Question
-from sessions.errors import SessionError
+from sessions.errors import InvalidValue, SessionError
 
-__all__ = ["COMMANDS", "invoke", "run_command", "suggest"]
+__all__ = ["COMMANDS", "invoke", "run_call", "run_command", "suggest"]
 
 
 async def run_command(
@@ -31,6 +32,21 @@ async def run_command(
     try:
         command, rest = find_command([command for command in table if may_use(command, context)], text)
         parameters = bind(command, rest)
+    except SessionError as error:
+        return failure(error)
+    return await invoke(command, context, parameters, pending)
+
+
+async def run_call(
+    call: Call, context: Context, pending: Confirmations, *, table: Sequence[Command] = COMMANDS
+) -> Result:
+    """Run a native command. Whatever a person can get wrong is answered, not raised."""
+    command = next((one for one in table if one.path == call.path and may_use(one, context)), None)
+    try:
+        if command is None:
+            find_command([one for one in table if may_use(one, context)], "/" + " ".join(call.path))
+            raise InvalidValue("this command changed since your app last looked; close the chat and open it again")
+        parameters = bind_options(command, call.options)
     except SessionError as error:
         return failure(error)
     return await invoke(command, context, parameters, pending)

@@ -20,7 +20,7 @@ OWN = (Scope.PER_PEER, Scope.PER_CHANNEL_PEER)  # the scopes that no one else sh
 
 _SOURCES = {
     "session": "set for this conversation",
-    "chat": "set here with `/session reset-time` or `/session idle-reset`",
+    "chat": "set here with `/session reset-time`, `/session idle-reset` or `/session never-reset`",
     "platform": "set by the operator for this platform",
     "chat kind": "set by the operator for this kind of chat",
     "default": "the default of this bot",
@@ -31,13 +31,14 @@ async def show(context: Context, parameters: Parameters) -> Reply:
     """Answer /session."""
     session = await context.session()
     rule = await context.sessions.reset_rule(session.id)
-    now, zone = context.now, context.services.zone
+    now = context.now
+    zone = rule.policy.timezone if rule.source in ("session", "chat") else context.services.zone
     lines = (
         f"**Conversation** {code(session.id)} · {session.status.value}",
         f"- Title: {code(session.title) if session.title else 'none yet, `/session title <text>` gives it one'}",
         f"- Scope: `{session.scope.short}`, {SCOPES[session.scope]}",
         f"- Can be read by: {_readers(context, session)}",
-        f"- Created: {local(session.created_at, zone)} ({ago(session.created_at, now)})",
+        f"- Created: {local(session.created_at, zone)} {zone} ({ago(session.created_at, now)})",
         f"- Last activity: {ago(session.last_activity_at, now)}",
         f"- Messages: {session.message_count:,}",
         f"- Tokens: {tokens(session.usage)}",

@@ -7,8 +7,21 @@ comes from here.
 from __future__ import annotations
 
 from adapters.reply import Reply
-from bot.commands import checkpoint, conversations, history, model, privacy, session, settings, timeline
-from bot.commands.command import Command, Kind, Parameter, Topic
+from bot.commands import (
+    checkpoint,
+    conversations,
+    history,
+    link,
+    model,
+    pair,
+    privacy,
+    resets,
+    session,
+    settings,
+    start,
+    timeline,
+)
+from bot.commands.command import Access, Command, Kind, Parameter, Topic
 from bot.commands.context import Context
 from bot.commands.help import answer
 from bot.commands.parameters import Parameters
@@ -26,6 +39,7 @@ _WHICH_CHECKPOINT = Parameter(
     required=True,
 )
 _TITLE = Parameter(name="title", kind=Kind.REST, summary="what the conversation is called")
+_CODE = Parameter(name="code", kind=Kind.TEXT, summary="the code that the person was given", required=True)
 _STEPS = Parameter(name="n", kind=Kind.INTEGER, summary="how many steps, 1 if left out")
 
 
@@ -188,6 +202,35 @@ COMMANDS: tuple[Command, ...] = (
                 maximum=366 * 24 * 60,
             ),
         ),
+    ),
+    Command(
+        path=("session", "keep"),
+        summary="Keep this conversation: the coming automatic reset is left out once",
+        topic=Topic.SETTINGS,
+        handler=resets.keep,
+        example="/session keep",
+    ),
+    Command(
+        path=("session", "snooze"),
+        summary="Put the coming automatic reset off for a while",
+        topic=Topic.SETTINGS,
+        handler=resets.snooze,
+        example="/session snooze 90",
+        parameters=(
+            Parameter(
+                name="minutes",
+                kind=Kind.INTEGER,
+                summary="how many minutes from now, 60 if left out",
+                maximum=24 * 60,
+            ),
+        ),
+    ),
+    Command(
+        path=("session", "never-reset"),
+        summary="No automatic resets in this conversation",
+        topic=Topic.SETTINGS,
+        handler=resets.never,
+        example="/session never-reset",
     ),
     Command(
         path=("checkpoint", "save"),
@@ -359,6 +402,26 @@ COMMANDS: tuple[Command, ...] = (
         private=True,
     ),
     Command(
+        path=("link",),
+        summary="Link an account on another platform, so that your conversations go on there",
+        topic=Topic.PRIVACY,
+        handler=link.link,
+        example="/link ABCD2345",
+        parameters=(
+            Parameter(
+                name="code", kind=Kind.TEXT, summary="the code from your other account, or off", placeholder="code|off"
+            ),
+        ),
+        private=True,
+    ),
+    Command(
+        path=("start",),
+        summary="Say what this bot is, who can read what is stored, and how to erase it",
+        topic=Topic.PRIVACY,
+        handler=start.start,
+        example="/start",
+    ),
+    Command(
         path=("whoami",),
         summary="Show who you are to the bot",
         topic=Topic.PRIVACY,
@@ -373,5 +436,53 @@ COMMANDS: tuple[Command, ...] = (
         handler=help_,
         example="/help checkpoint save",
         parameters=(Parameter(name="command", kind=Kind.COMMAND, summary="the command to explain"),),
+    ),
+    Command(
+        path=("pair", "list"),
+        summary="List the people who wait to be let in",
+        topic=Topic.OPERATORS,
+        handler=pair.list_,
+        example="/pair list",
+        access=Access.OPERATOR,
+        private=True,
+        default=True,
+    ),
+    Command(
+        path=("pair", "approve"),
+        summary="Let in the person who was given a code",
+        topic=Topic.OPERATORS,
+        handler=pair.approve,
+        example="/pair approve ABCD2345",
+        parameters=(_CODE,),
+        access=Access.OPERATOR,
+        private=True,
+    ),
+    Command(
+        path=("pair", "refuse"),
+        summary="Leave a person outside, without telling them",
+        topic=Topic.OPERATORS,
+        handler=pair.refuse,
+        example="/pair refuse ABCD2345",
+        parameters=(_CODE,),
+        access=Access.OPERATOR,
+        private=True,
+    ),
+    Command(
+        path=("pair", "revoke"),
+        summary="Let a person in no longer",
+        topic=Topic.OPERATORS,
+        handler=pair.revoke,
+        example="/pair revoke telegram:42",
+        parameters=(
+            Parameter(
+                name="person",
+                kind=Kind.TEXT,
+                summary="who: the platform and the id there",
+                required=True,
+                placeholder="platform:id",
+            ),
+        ),
+        access=Access.OPERATOR,
+        private=True,
     ),
 )

@@ -70,9 +70,10 @@ def policy_in_words(policy: ResetPolicy) -> str:
 
 
 def outlook(session: Session, policy: ResetPolicy, now: datetime) -> str:
-    """Tell when a conversation resets next: `Tue 04:00 (in 6 h)`."""
+    """Tell when a conversation resets next: `Tue 04:00 Europe/Berlin (in 6 h)`."""
     if session.next_reset_at is not None:
-        return f"{weekday(session.next_reset_at, policy.timezone)} ({ahead(session.next_reset_at, now)})"
+        when = f"{weekday(session.next_reset_at, policy.timezone)} {policy.timezone}"
+        return f"{when} ({ahead(session.next_reset_at, now)})"
     if policy.daily_at is None and policy.idle is None:
         return "none, automatic resets are off"
     return "none while nothing has been said"

@@ -73,12 +73,16 @@ class Paper:
     sent: list[Reply] = field(default_factory=list)
     fed: str = ""
     finished: list[str] = field(default_factory=list)
+    promised: list[str] = field(default_factory=list)
 
     async def send(self, reply: Reply) -> None:
         self.sent.append(reply)
 
     async def feed(self, delta: str) -> None:
         self.fed += delta
+
+    def promise(self, reply: Reply) -> None:
+        self.promised.append(reply.text)
 
     async def finish(self, reply: Reply) -> None:
         self.finished.append(reply.text)

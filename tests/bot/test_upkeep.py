@@ -9,6 +9,7 @@ import pytest
 
 from bot.upkeep import Upkeep
 from sessions import Address, SessionManager, Status
+from sessions.reset_warning import ResetWarning
 from sessions.resets import ResetEvent
 from tests.conftest import ManualClock
 
@@ -94,3 +95,19 @@ async def test_nothing_is_erased_unless_asked_for(sessions: SessionManager, cloc
     await upkeep.stop()
 
     assert any(one.message_count for one in await sessions.own_sessions(ANN))
+
+
+async def test_resets_that_come_soon_are_warned_of(sessions: SessionManager, clock: ManualClock) -> None:
+    """Once, while the conversation is still there."""
+    warnings: asyncio.Queue[ResetWarning] = asyncio.Queue()
+    clock.advance(HOUR / 2 - 300)
+    upkeep = Upkeep(sessions, Notices(), on_warning=warnings.put, after=0.0, every=0.05)
+    upkeep.start()
+    async with asyncio.timeout(10):
+        warning = await warnings.get()
+    await asyncio.sleep(0.2)
+    await upkeep.stop()
+
+    assert (warning.address, warning.reason) == (ANN, "idle")
+    assert (await sessions.get_session(warning.session.id)).status is Status.ACTIVE
+    assert warnings.empty()

@@ -314,3 +314,28 @@ async def test_a_damaged_fork_does_not_keep_its_original_from_being_erased(open_
         assert await sessions.delete_session(original.id) == 4
         with pytest.raises(NotFound):
             await sessions.get_session(original.id)
+
+
+async def test_erasing_an_original_and_its_fork_at_once_counts_each_message_once(open_store: Opener) -> None:
+    """Whichever goes first: what the fork was handed by then was stored under it."""
+    async with open_store() as sessions:
+        original = await sessions.get_or_create_session(ANN)
+        await say(sessions, original.id, "one")
+        fork = await sessions.fork(original.id)
+        erased = await asyncio.gather(sessions.delete_session(original.id), sessions.delete_session(fork.id))
+        assert erased == [2, 2]
+
+
+async def test_a_fork_that_reads_nothing_of_an_erased_session_any_more_is_handed_nothing(open_store: Opener) -> None:
+    """A fork of a fork that went back into its grandparent's part stores nothing when only the grandparent goes."""
+    async with open_store() as sessions:
+        first = await sessions.get_or_create_session(ANN)
+        await say(sessions, first.id, "one", "two")
+        second = await sessions.fork(first.id)
+        await say(sessions, second.id, "three")
+        third = await sessions.fork(second.id)
+        await sessions.undo(ANN, steps=1)
+        await sessions.switch_session(ANN, third.id)
+        await sessions.undo(ANN, steps=2)
+        assert await sessions.delete_session(first.id) == 4
+        assert await sessions.delete_session(third.id) == 0

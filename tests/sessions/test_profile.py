@@ -34,6 +34,9 @@ profiles = st.builds(
     ),
     forked_from=st.one_of(st.none(), texts),
     waived_ms=st.integers(0, 2**45),
+    kept_ms=st.integers(0, 2**45),
+    snoozed_ms=st.integers(0, 2**45),
+    warned_ms=st.integers(0, 2**45),
 )
 GOOD = json.loads(Profile(address=person(), scope=Scope.MAIN).encode())
 
@@ -49,11 +52,20 @@ def test_a_reset_keeps_the_settings_and_not_the_past() -> None:
     policy = ResetPolicy(daily_at=time(4))
     old = Profile(
         address=person(), scope=Scope.MAIN, title="t", tags=("a",), model="m", policy=policy,
-        metadata={"k": 1}, forked_from="x", waived_ms=9,
+        metadata={"k": 1}, forked_from="x", waived_ms=9, kept_ms=8, snoozed_ms=7, warned_ms=6,
     )  # fmt: skip
     fresh = old.carried_over()
     assert (fresh.title, fresh.tags, fresh.model, fresh.policy) == ("t", ("a",), "m", policy)
     assert (fresh.metadata, fresh.forked_from, fresh.waived_ms) == ({}, None, 0)
+    assert (fresh.kept_ms, fresh.snoozed_ms, fresh.warned_ms) == (0, 0, 0)
+
+
+def test_a_profile_from_before_warnings_is_read() -> None:
+    """Moments that an older program did not know are those of nothing kept, put off or warned of."""
+    assert not {"kept_ms", "snoozed_ms", "warned_ms"} & GOOD.keys()
+    assert Profile.decode(json.dumps(GOOD | {"waived_ms": 5}).encode()) == Profile(
+        address=person(), scope=Scope.MAIN, waived_ms=5
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,7 +76,7 @@ def test_a_reset_keeps_the_settings_and_not_the_past() -> None:
         {"address": GOOD["address"] | {"chat_kind": "party"}}, {"title": 7}, {"tags": [7]}, {"tags": 7}, {"model": []},
         {"metadata": []}, {"policy": []}, {"policy": {"daily_at": "25:00", "timezone": "UTC"}},
         {"policy": {"timezone": "UTC", "idle_seconds": "1"}},
-        {"waived_ms": "soon"}, {"forked_from": 1},
+        {"waived_ms": "soon"}, {"snoozed_ms": []}, {"forked_from": 1},
     ],
 )  # fmt: skip
 def test_another_shape_is_refused(change: dict[str, object]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sessions.errors import StoreError
 from sessions.manager import SessionManager
 from sessions.reset_policy import ResetPolicy
+from sessions.reset_warning import ResetWarning
 from sessions.resets import ResetEvent
 from sessions.session import Session
 from sessions.ticker import INTERVAL_SECONDS, ResetTicker
@@ -201,6 +202,93 @@ async def test_an_announcement_that_fails_keeps_no_other_back(
     await ResetTicker(sessions, announce).tick()
     assert told == [second.id]
     assert [record.message for record in caplog.records] == ["a reset could not be announced"]
+
+
+# -- warning -----------------------------------------------------------------------------------------
+
+
+async def test_what_comes_soon_is_warned_of_after_what_is_due(sessions: SessionManager, clock: ManualClock) -> None:
+    """Each tick tells of resets first, then of those to come, each once."""
+    told: list[tuple[str, str]] = []
+
+    async def on_reset(event: ResetEvent) -> None:
+        told.append(("reset", event.archived.id))
+
+    async def on_warning(warning: ResetWarning) -> None:
+        told.append(("warning", warning.session.id))
+
+    late = await begin(sessions, "late")
+    clock.advance(5 * 60)
+    soon = await begin(sessions, "soon")
+    clock.advance(25 * 60)
+    tick = ResetTicker(sessions, on_reset, on_warning=on_warning).tick
+    await tick()
+    await tick()
+    assert told == [("reset", late.id), ("warning", soon.id)]
+
+
+async def test_a_warning_that_fails_keeps_nothing_back(
+    sessions: SessionManager, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others are warned, and resets go on as ever."""
+    first, second = await begin(sessions, "ann"), await begin(sessions, "bob")
+    told: list[str] = []
+
+    async def warn(warning: ResetWarning) -> None:
+        if warning.session.id == first.id:
+            raise ConnectionError("nobody there")
+        told.append(warning.session.id)
+
+    clock.advance(25 * 60)
+    tick = ResetTicker(sessions, on_warning=warn).tick
+    await tick()
+    assert told == [second.id]
+    assert [record.message for record in caplog.records] == ["nobody could be warned of a reset"]
+    clock.advance(5 * 60)
+    await tick()
+    assert await is_reset(sessions, first)
+
+
+class Blind(Failing):
+    """A manager that can neither sweep nor look ahead the first times."""
+
+    blind = 1
+
+    async def sweep_warnings(self) -> list[ResetWarning]:
+        if self.blind:
+            self.blind -= 1
+            raise StoreError("the database refused")
+        return await super().sweep_warnings()
+
+
+async def test_a_look_ahead_that_fails_is_tried_again(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
+    """Nor does a sweep that fails keep a warning back."""
+    async with Blind.open(encryption_key=KEY, clock=clock, idle_reset_minutes=30) as sessions:
+        session = await begin(sessions)
+        clock.advance(25 * 60)
+        told: list[str] = []
+
+        async def warn(warning: ResetWarning) -> None:
+            told.append(warning.session.id)
+
+        tick = ResetTicker(sessions, on_warning=warn).tick
+        await tick()
+        assert told == []
+        await tick()
+    assert told == [session.id]
+    assert [record.message for record in caplog.records if record.name == "sessions.ticker"] == [
+        "the sweep for due resets failed",
+        "the look for resets that come soon failed",
+        "the sweep for due resets failed",
+    ]
+
+
+async def test_who_does_not_ask_for_warnings_gets_none(sessions: SessionManager, clock: ManualClock) -> None:
+    """And none is noted as given."""
+    await begin(sessions)
+    clock.advance(25 * 60)
+    await ResetTicker(sessions).tick()
+    assert len(await sessions.sweep_warnings()) == 1
 
 
 # -- clocks that jump --------------------------------------------------------------------------------

@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 
 from adapters.channel import Suggestion
 from adapters.reply import Reply
+from bot.access import Access
 from bot.commands.context import Context, TurnRequest
 from bot.commands.registry import run_command, suggest
 from bot.confirmations import Confirmations
+from bot.operators import Operators
+from bot.pairing import Pairing
+from config.settings import AccessSettings
 from sessions import Address, Message, Session, SessionManager, Usage
 from tests.conftest import ManualClock
 
@@ -20,6 +24,8 @@ ANN = Address(platform="console", account="local", chat_id="terminal", user_id="
 class Application:
     """What commands need of a running application; remembers what it was asked."""
 
+    pairing: Pairing
+
     def __init__(self) -> None:
         self.default_model = "echo"
         self.max_context_tokens = 1_000
@@ -28,6 +34,10 @@ class Application:
         self.replying = False
         self.stops = 0
         self.incognito: set[Address] = set()
+        self.told: list[tuple[Address, Reply]] = []
+
+    async def tell(self, address: Address, reply: Reply) -> None:
+        self.told.append((address, reply))
 
     async def stop(self, address: Address) -> bool:
         self.stops += 1
@@ -51,11 +61,16 @@ class Person:
     clock: ManualClock
     address: Address = ANN
     author: str | None = None
+    operator: bool = False
     application: Application = field(default_factory=Application)
     pending: Confirmations = field(init=False)
 
     def __post_init__(self) -> None:
         self.pending = Confirmations(clock=self.clock)
+        access = Access(self.sessions, AccessSettings())
+        self.application.pairing = Pairing(
+            self.sessions, access, Operators(self.sessions, access), notify=self.application.tell, clock=self.clock
+        )
 
     @property
     def context(self) -> Context:
@@ -64,6 +79,7 @@ class Person:
             services=self.application,
             address=self.address,
             author=self.author,
+            operator=self.operator,
             clock=self.clock,
         )
 

@@ -14,6 +14,8 @@ async def test_first_words_are_completed(ann: Person) -> None:
     """Each first word is offered once, with what it does."""
     assert await ann.completes("/se") == ["/session"]
     assert await ann.completes("/re") == ["/reset", "/resume", "/redo", "/retry"]
+    assert await ann.completes("/pai") == []
+    ann.operator = True
     every = await ann.completes("/")
     assert len(every) == len(set(every)) == len({command.path[0] for command in COMMANDS})
     assert all(suggestion.hint for suggestion in await ann.sees("/"))

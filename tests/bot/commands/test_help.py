@@ -7,7 +7,9 @@ from tests.bot.commands.person import Person
 
 
 async def test_help_lists_every_command(ann: Person) -> None:
-    """Usage and summary of each command are there."""
+    """Usage and summary of each command are there, for an operator; others are not shown what they may not use."""
+    assert "/pair" not in (await ann.types("/help")).text
+    ann.operator = True
     text = (await ann.types("/help")).text
     for command in COMMANDS:
         assert f"`{command.usage}`: {command.summary}" in text

@@ -55,6 +55,7 @@ async def test_no_line_raises(lines: list[str]) -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=[" ".join(command.path) for command in COMMANDS])
 async def test_every_example_is_answered(ann: Person, command: Command) -> None:
     """Each example of the help runs, in a conversation in which something was said."""
+    ann.operator = True
     await ann.says("hello")
     result = await run_command(command.example, ann.context, ann.pending)
     assert not isinstance(result, Reply) or result.text
@@ -63,6 +64,7 @@ async def test_every_example_is_answered(ann: Person, command: Command) -> None:
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.private], ids=lambda c: " ".join(c.path))
 async def test_private_commands_answer_in_private(ann: Person, command: Command) -> None:
     """Every answer of a command that is declared private is marked so, failures and questions too."""
+    ann.operator = True
     await ann.says("hello")
     assert (await ann.types(command.example)).private
 

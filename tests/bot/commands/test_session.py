@@ -25,14 +25,14 @@ async def test_session_shows_all_there_is_to_know(ann: Person) -> None:
         "Title: `Trip to Rome`",
         "Scope: `channel-peer`, yours alone, in this chat",
         "Can be read by: only you, and whoever runs this bot",
-        "Created: 2026-01-01 01:00 (10 min ago)",
+        "Created: 2026-01-01 00:00 UTC (10 min ago)",
         "Last activity: 10 min ago",
         "Messages: 2",
         "Tokens: 10 in, 5 out",
         "Model: `echo` (the default)",
         "Tags: `travel`",
         "Incognito: off",
-        "Next reset: Thu 00:30 (in 20 min)",
+        "Next reset: Thu 00:30 UTC (in 20 min)",
     ):
         assert part in reply.text
 
@@ -67,12 +67,12 @@ async def test_why_tells_which_half_of_the_rule_strikes_next(ann: Person) -> Non
     text = (await ann.types("/session why")).text
     assert "every day at 04:00 (Europe/Berlin) and after 30 min without a word from you" in text
     assert "set here with `/session reset-time`" in text
-    assert "Next reset: for silence, Thu 01:30 (in 30 min)" in text
+    assert "Next reset: for silence, Thu 01:30 Europe/Berlin (in 30 min)" in text
     await ann.types("/session idle-reset 600")
-    assert "Next reset: the daily one, Thu 04:00 (in 3 h)" in (await ann.types("/session why")).text
+    assert "Next reset: the daily one, Thu 04:00 Europe/Berlin (in 3 h)" in (await ann.types("/session why")).text
     ann.clock.advance(2 * 3600 + 55 * 60)
     await ann.says("still here")
-    assert "Next reset: the daily one, Thu 04:05 (in 10 min)" in (await ann.types("/session why")).text
+    assert "Next reset: the daily one, Thu 04:05 Europe/Berlin (in 10 min)" in (await ann.types("/session why")).text
 
 
 async def test_title_is_set_and_taken_away(ann: Person) -> None:

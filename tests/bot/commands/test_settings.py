@@ -65,7 +65,7 @@ async def test_reset_time_is_set_and_switched_off(ann: Person) -> None:
     await ann.says("hello")
     reply = await ann.types("/session reset-time 04:00 Europe/Berlin")
     assert "every day at 04:00 (Europe/Berlin)" in reply.text
-    assert "Next: Thu 04:00 (in 3 h)" in reply.text
+    assert "Next: Thu 04:00 Europe/Berlin (in 3 h)" in reply.text
     assert "every day at 05:30 (Europe/Berlin)" in (await ann.types("/session reset-time 5:30")).text
     assert (await ann.types("/session reset-time off")).text == "Automatic resets are off here."
     assert (await ann.session()).next_reset_at is None
@@ -74,7 +74,7 @@ async def test_reset_time_is_set_and_switched_off(ann: Person) -> None:
 async def test_idle_reset_is_set_and_switched_off(ann: Person) -> None:
     """The next reset is counted from now; off ends it."""
     await ann.says("hello")
-    assert "Next: Thu 00:30 (in 30 min)" in (await ann.types("/session idle-reset 30")).text
+    assert "Next: Thu 00:30 UTC (in 30 min)" in (await ann.types("/session idle-reset 30")).text
     assert (await ann.types("/session idle-reset off")).text == "Automatic resets are off here."
 
 

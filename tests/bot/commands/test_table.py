@@ -22,13 +22,15 @@ IDS = [" ".join(command.path) for command in COMMANDS]
         "/session title Rome", "/session why", "/session delete 2", "/session tag a b", "/session untag a",
         "/session scope main", "/session scope peer", "/session scope channel", "/session scope channel-peer",
         "/session scope per-channel-peer", "/session reset-time 04:00", "/session reset-time 04:00 Europe/Berlin",
-        "/session reset-time off", "/session idle-reset 30", "/session idle-reset off", "/checkpoint save",
+        "/session reset-time off", "/session keep", "/session snooze", "/session snooze 1440", "/session never-reset",
+        "/session idle-reset 30", "/session idle-reset off", "/checkpoint save",
         '/checkpoint save "a b"', '/checkpoint save "a b" some words', "/checkpoint list", "/checkpoint",
         "/checkpoint restore 1", "/checkpoint delete 1", "/history", "/history 20", "/history export",
         "/history export markdown", "/history export json", "/history export html", "/history export text",
         "/history clear", "/history search two words", "/undo", "/undo 2", "/redo", "/retry", "/fork", "/fork Rome",
         "/resume", "/resume 2", "/context", "/compact", "/compact keep figures", "/usage", "/model", "/model echo",
-        "/incognito on", "/incognito off", "/mydata", "/forgetme", "/whoami",
+        "/incognito on", "/incognito off", "/mydata", "/forgetme", "/whoami", "/pair", "/pair list", "/pair approve ABCD2345",
+        "/pair refuse ABCD2345", "/pair revoke telegram:42",
     ],
 )  # fmt: skip
 def test_every_promised_command_is_understood(line: str) -> None:
@@ -94,6 +96,6 @@ def test_answers_that_show_content_are_private() -> None:
     showing = {
         "session show", "session list", "session switch", "session why", "session delete", "resume", "checkpoint list",
         "checkpoint restore", "checkpoint delete", "history show", "history search", "history export", "compact",
-        "mydata", "forgetme", "whoami", "usage",
+        "mydata", "forgetme", "whoami", "usage", "pair list", "pair approve", "pair refuse", "pair revoke",
     }  # fmt: skip
     assert showing <= private

@@ -1,0 +1,111 @@
+"""Door: decides whether a message goes on, before anything else is done with it."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Collection
+
+from adapters.inbound import Inbound
+from adapters.reply import Reply
+from bot.access import Access, Verdict, person_of
+from bot.commands.grammar import command_word, strip
+from bot.commands.markup import code
+from bot.limits import Limits
+from bot.operators import Operators
+from bot.pairing import PAUSE, Pairing
+from bot.silence import SILENT, Silence
+from sessions.address import Address, ChatKind
+from sessions.message import Usage
+from sessions.parts import Clock
+
+__all__ = ["SILENT", "Door", "Silence"]
+
+ASKS_THE_MODEL = ("retry", "compact")  # the commands that cost tokens
+MOST_TURNED_AWAY = 1_000  # people of whom is known when they were told so
+_ANSWER = re.compile(r"(yes|no) #[0-9a-f]{6}", re.IGNORECASE)  # a button of a question, which never reaches the model
+_UNKNOWN = "I only talk to people I know."
+
+
+class Door:
+    """Asks who may speak, and who has spoken too much.
+
+    `listening` are the chats in which the bot hears everything, also what is not meant for it.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        pairing: Pairing,
+        limits: Limits,
+        operators: Operators,
+        *,
+        clock: Clock,
+        listening: Collection[str] = (),
+    ) -> None:
+        self._access, self._pairing, self._limits, self._operators = access, pairing, limits, operators
+        self._clock, self._listening = clock, frozenset(listening)
+        self._turned_away: OrderedDict[str, float] = OrderedDict()
+
+    async def ask(self, inbound: Inbound) -> Reply | Silence | None:
+        """Decide about a message: None lets it go on, a reply answers it instead, SILENT drops it."""
+        verdict = await self._access.admits(inbound.address)
+        if verdict is not Verdict.ADMITTED:
+            return await self._turn_away(inbound, verdict)
+        await self._operators.learn(inbound.address)
+        word = _command(inbound)
+        if word == "stop":
+            return None
+        costs = inbound.edits is None and (word in ASKS_THE_MODEL or (not word and not _ANSWER.fullmatch(inbound.text)))
+        answer = await self._limits.allow(inbound.address, self._clock(), costs=costs)
+        if isinstance(answer, Silence) and inbound.call is not None:
+            return Reply(text="That was too fast. Wait a little.", private=True, error=True)
+        return answer
+
+    async def spent(self, address: Address, usage: Usage) -> Reply | None:
+        """Count what a reply has cost; give the warning that the person is to have after it."""
+        return await self._limits.spent(address, usage, self._clock())
+
+    async def _turn_away(self, inbound: Inbound, verdict: Verdict) -> Reply | Silence:
+        if not self._is_addressed(inbound):
+            return SILENT
+        if verdict is Verdict.STRANGER:
+            request = await self._pairing.request(inbound.address, inbound.author)
+            answer = SILENT if request is None else self._pairing.answer(request)
+        else:
+            answer = self._tell_how(inbound.address)
+        if isinstance(answer, Silence) and inbound.call is not None:  # a native command waits for some answer
+            return Reply(text=_UNKNOWN, private=True, error=True)
+        return answer
+
+    def _is_addressed(self, inbound: Inbound) -> bool:
+        """Tell whether somebody spoke to the bot, and not beside it."""
+        if inbound.edits is not None:
+            return False
+        address = inbound.address
+        places = {address.chat_id, address.thread_id} & self._listening
+        return inbound.call is not None or address.chat_kind is ChatKind.PRIVATE or not places
+
+    def _tell_how(self, address: Address) -> Reply | Silence:
+        """Say to somebody in private, now and then, what would let them in."""
+        if address.chat_kind is not ChatKind.PRIVATE:
+            return SILENT
+        person, now = person_of(address), self._clock()
+        if now < self._turned_away.get(person, -PAUSE) + PAUSE:
+            return SILENT
+        self._turned_away[person] = now
+        self._turned_away.move_to_end(person)
+        if len(self._turned_away) > MOST_TURNED_AWAY:
+            self._turned_away.popitem(last=False)
+        text = f"{_UNKNOWN} The person who runs me can let you in: you are {code(person)}."
+        return Reply(text=text, private=True, error=True)
+
+
+def _command(inbound: Inbound) -> str:
+    """Give the first word of a command, empty for what is none."""
+    if inbound.call is not None:
+        return inbound.call.path[0]
+    text = strip(inbound.text)
+    if inbound.edits is not None or not text.startswith("/") or text.startswith("//"):
+        return ""
+    return command_word(text)[0]

@@ -1,0 +1,146 @@
+"""palaver run: every configured channel in one process, until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from adapters.channel import LastingChannel
+from adapters.refusal import ChannelRefused
+from bot.application import Application, open_application
+from bot.commands.menu import menu
+from bot.control import ControlServer
+from bot.redaction import log_to_standard_error
+from bot.shell import complain, settings_for, tell
+from bot.startup import ExitCode, key_note, key_provider
+from config.errors import SettingsError
+from config.settings import Settings
+from sessions.errors import SessionError
+
+if TYPE_CHECKING:
+    from adapters.telegram.webhook import Webhook
+
+DRAIN = 20.0  # seconds that turns may go on after the program was told to end
+_NOTHING = (
+    "No channel is configured, so there is nobody to talk to. Set telegram.token (from @BotFather) or discord.token "
+    "(from the Developer Portal) in palaver.toml, or PALAVER_TELEGRAM__TOKEN or PALAVER_DISCORD__TOKEN in the "
+    "environment; the README shows how, step by step. `palaver chat` talks in this terminal."
+)
+log = logging.getLogger(__name__)
+
+
+def run_bot(*, home: Path | None, config_file: Path | None) -> int:
+    """Run the channels until SIGTERM or SIGINT."""
+    log_to_standard_error()
+    try:
+        settings = settings_for(home=home, config_file=config_file)
+        if not (settings.telegram.token or settings.discord.token):
+            tell(_NOTHING)
+            return ExitCode.CONFIGURATION
+        return asyncio.run(_run(settings))
+    except (SettingsError, SessionError) as error:
+        return complain(error)
+    except ChannelRefused as error:
+        tell(str(error))
+        return ExitCode.CONFIGURATION
+
+
+async def _run(settings: Settings) -> int:
+    key = key_provider(settings)
+    async with open_application(settings, key) as application:
+        note = key_note(key, application.sessions.kid)
+        if note:
+            tell(note)
+        for problem in await application.sessions.missing():
+            tell(f"Warning: the database was changed from outside: {problem}.")
+        channels = make_channels(settings, application)
+        for channel in channels:
+            application.announce_through(channel.platform, channel.notify)
+        application.start()
+        async with ControlServer(settings.home / "control.sock", application.controls()):
+            log.info("running: %s", ", ".join(channel.platform for channel in channels))
+            await _until_told_to_end(application, channels)
+    return ExitCode.DONE
+
+
+def make_channels(settings: Settings, application: Application) -> list[LastingChannel]:
+    """Make the channels that have a token; each brings its library along only then."""
+    channels: list[LastingChannel] = []
+    commands = menu()
+    if settings.telegram.token is not None:
+        from adapters.telegram.channel import TelegramChannel
+
+        channels.append(
+            TelegramChannel(
+                token=settings.telegram.token.get_secret_value(),
+                api_url=settings.telegram.api_url,
+                sessions=application.sessions,
+                menu=commands,
+                webhook=_webhook(settings),
+            )
+        )
+    if settings.discord.token is not None:
+        from adapters.discord.channel import DiscordChannel
+
+        channels.append(
+            DiscordChannel(
+                token=settings.discord.token.get_secret_value(),
+                sessions=application.sessions,
+                menu=commands,
+                suggester=application.suggest,
+                api_url=settings.discord.api_url,
+                gateway_url=settings.discord.gateway_url,
+                always=settings.discord.always,
+            )
+        )
+    return channels
+
+
+def _webhook(settings: Settings) -> Webhook | None:
+    telegram = settings.telegram
+    if telegram.mode != "webhook" or telegram.webhook_url is None or telegram.webhook_secret is None:
+        return None
+    from adapters.telegram.webhook import Webhook
+
+    host, _, port = telegram.webhook_listen.rpartition(":")
+    return Webhook(
+        listen=host.strip("[]"),
+        port=int(port),
+        path=urlsplit(telegram.webhook_url).path or "/",
+        public_url=telegram.webhook_url,
+        secret=telegram.webhook_secret.get_secret_value(),
+    )
+
+
+async def _until_told_to_end(application: Application, channels: Sequence[LastingChannel]) -> None:
+    """Run the channels; the first that ends by an error ends them all."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    running = [asyncio.ensure_future(channel.run(application.handle)) for channel in channels]
+    waiting = asyncio.ensure_future(told.wait())
+    try:
+        await asyncio.wait({*running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        await _end(application, channels)
+        for task in running:
+            task.cancel()
+        results = await asyncio.gather(*running, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _end(application: Application, channels: Sequence[LastingChannel]) -> None:
+    """Take in nothing more, let turns go on for a while, and park the rest for the next start."""
+    log.info("ending: taking in nothing more, waiting up to %d seconds for replies", DRAIN)
+    await asyncio.gather(*(channel.stop() for channel in channels), return_exceptions=True)
+    application.park()
+    await asyncio.gather(*(channel.drain(DRAIN) for channel in channels), return_exceptions=True)

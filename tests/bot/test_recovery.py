@@ -1,0 +1,180 @@
+"""A bot that ends in the middle of something takes it up again, and does nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.inbound import Inbound
+from bot.application import Application
+from bot.summarizer import Summarizer
+from config import load_settings
+from sessions import Address, SessionManager
+from sessions.handling import Handling
+from sessions.letter import Letter
+from tests.bot.scripted import Hold, Paper, ScriptedBackend
+from tests.conftest import ManualClock
+
+ANN = Address(platform="console", account="local", chat_id="terminal", user_id="ann")
+CHANNEL = "console:local"
+
+
+class Crash(Exception):
+    """The program ends here."""
+
+
+@dataclass
+class Bot:
+    """A bot whose letters are handled by hand."""
+
+    sessions: SessionManager
+    application: Application
+    model: ScriptedBackend
+    papers: list[Paper] = field(default_factory=list)
+
+    async def receive(self, *texts: str) -> list[Letter]:
+        count = len(await self.sessions.mailbox.unfinished(CHANNEL))
+        updates = [(f"{count}-{number}-{text}", json.dumps(text).encode()) for number, text in enumerate(texts)]
+        return await self.sessions.mailbox.receive(CHANNEL, updates)
+
+    async def handle(self, letter: Letter, *, crash: asyncio.Event | None = None) -> Paper:
+        """Handle a letter; with `crash` the program ends when that is set."""
+        paper = Paper()
+        self.papers.append(paper)
+        async with self.sessions.mailbox.handling(letter) as handling:
+            work = asyncio.ensure_future(self._work(letter, handling, paper))
+            if crash is not None:
+                await crash.wait()
+                self.application.park()
+                work.cancel()
+                with suppress(asyncio.CancelledError):
+                    await work
+                raise Crash
+            await work
+        return paper
+
+    async def _work(self, letter: Letter, handling: Handling, paper: Paper) -> None:
+        await self.application.handle(Inbound(address=ANN, text=json.loads(letter.content), source=letter.name), paper)
+
+    async def kept(self) -> list[str]:
+        session = await self.sessions.get_or_create_session(ANN)
+        return [message.content for message in await self.sessions.get_history(session.id, limit=None)]
+
+
+@asynccontextmanager
+async def started(path: Path, clock: ManualClock) -> AsyncIterator[Bot]:
+    """Start the program on this store."""
+    model = ScriptedBackend()
+    settings = load_settings(environ={"PALAVER_SESSIONS__TIMEZONE": "UTC"})
+    key = bytes(range(32))
+    async with SessionManager.open(
+        db_path=path / "palaver.db", encryption_key=key, clock=clock, summarizer=Summarizer(model)
+    ) as sessions:
+        application = Application(settings, sessions, model, ephemeral=False, clock=clock)
+        try:
+            yield Bot(sessions, application, model)
+        finally:
+            await application.close()
+
+
+async def test_a_turn_that_broke_off_with_the_program_is_answered_after_it(tmp_path: Path, clock: ManualClock) -> None:
+    """The question stands once, the model is asked once more, and its reply is behind the question."""
+    hold = Hold()
+    async with started(tmp_path, clock) as bot:
+        (letter,) = await bot.receive("hello")
+        bot.model.then("I be", hold, "gan.")
+        with suppress(Crash):
+            await bot.handle(letter, crash=hold.reached)
+        assert await bot.kept() == ["hello"]
+    async with started(tmp_path, clock) as bot:
+        (letter,) = await bot.sessions.mailbox.unfinished(CHANNEL)
+        assert (await bot.handle(letter)).finished == ["I see."]
+        assert await bot.kept() == ["hello", "I see."]
+        assert await bot.sessions.mailbox.unfinished(CHANNEL) == []
+
+
+async def test_a_turn_is_not_tried_for_ever(tmp_path: Path, clock: ManualClock) -> None:
+    """A message whose answering ends the program again and again is answered with what to do, and let go."""
+    for _ in range(3):
+        hold = Hold()
+        async with started(tmp_path, clock) as bot:
+            letters = await bot.sessions.mailbox.unfinished(CHANNEL) or await bot.receive("hello")
+            bot.model.then(hold)
+            with suppress(Crash):
+                await bot.handle(letters[0], crash=hold.reached)
+    async with started(tmp_path, clock) as bot:
+        (letter,) = await bot.sessions.mailbox.unfinished(CHANNEL)
+        (answer,) = (await bot.handle(letter)).said
+        assert "/retry" in answer
+        assert bot.model.prompts == []
+        assert await bot.kept() == ["hello"]
+        assert await bot.sessions.mailbox.unfinished(CHANNEL) == []
+
+
+class CrashesBeforeItAnswers(Paper):
+    """The program ends between what a command changes and its answer."""
+
+    async def send(self, reply: object) -> None:
+        raise Crash
+
+
+async def test_a_command_that_took_effect_is_not_done_again(tmp_path: Path, clock: ManualClock) -> None:
+    """/checkpoint save before the crash and after it is one checkpoint, and the person is told."""
+    async with started(tmp_path, clock) as bot:
+        (letter,) = await bot.receive('/checkpoint save "one"')
+        with suppress(Crash):
+            async with bot.sessions.mailbox.handling(letter):
+                await bot.application.handle(
+                    Inbound(address=ANN, text='/checkpoint save "one"'), CrashesBeforeItAnswers()
+                )
+    async with started(tmp_path, clock) as bot:
+        (letter,) = await bot.sessions.mailbox.unfinished(CHANNEL)
+        (answer,) = (await bot.handle(letter)).said
+        assert "restarted" in answer
+        session = await bot.sessions.get_or_create_session(ANN)
+        assert [checkpoint.name for checkpoint in await bot.sessions.list_checkpoints(session.id)] == ["one"]
+
+
+async def test_what_only_reads_is_simply_answered_again(tmp_path: Path, clock: ManualClock) -> None:
+    """A command without effect is run again after a crash."""
+    async with started(tmp_path, clock) as bot:
+        await bot.handle((await bot.receive("hello"))[0])
+        (letter,) = await bot.receive("/history")
+        with suppress(Crash):
+            async with bot.sessions.mailbox.handling(letter):
+                await bot.application.handle(Inbound(address=ANN, text="/history"), CrashesBeforeItAnswers())
+    async with started(tmp_path, clock) as bot:
+        (letter,) = await bot.sessions.mailbox.unfinished(CHANNEL)
+        (answer,) = (await bot.handle(letter)).said
+        assert "hello" in answer
+
+
+async def test_what_is_said_incognito_does_not_come_back(tmp_path: Path, clock: ManualClock) -> None:
+    """It is let go before it is handled: after a crash nothing of it is stored."""
+    hold = Hold()
+    async with started(tmp_path, clock) as bot:
+        for letter in await bot.receive("/incognito on"):
+            await bot.handle(letter)
+        (letter,) = await bot.receive("a secret")
+        bot.model.then(hold)
+        with suppress(Crash):
+            await bot.handle(letter, crash=hold.reached)
+    async with started(tmp_path, clock) as bot:
+        assert await bot.sessions.mailbox.unfinished(CHANNEL) == []
+        assert await bot.kept() == []
+
+
+async def test_an_edit_changes_what_was_said_and_runs_no_command(tmp_path: Path, clock: ManualClock) -> None:
+    """Editing a message into a command does not run it; editing its words changes them."""
+    async with started(tmp_path, clock) as bot:
+        (letter,) = await bot.receive("teel")
+        await bot.handle(letter)
+        for text in ("teal", "/forgetme"):
+            paper = Paper()
+            await bot.application.handle(Inbound(address=ANN, text=text, edits=letter.name), paper)
+            assert (paper.said, paper.finished) == ([], [])
+            assert await bot.kept() == [text, "I see."]
