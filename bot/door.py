@@ -70,7 +70,7 @@ class Door:
         if not self._is_addressed(inbound):
             return SILENT
         if verdict is Verdict.STRANGER:
-            request = await self._pairing.request(inbound.address, inbound.author)
+            request = await self._pairing.request(inbound.address, inbound.author, inbound.source)
             answer = SILENT if request is None else self._pairing.answer(request)
         else:
             answer = self._tell_how(inbound.address)

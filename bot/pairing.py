@@ -47,12 +47,17 @@ class Request:
     author: str | None
     since: int
     told: int
+    source: str | None = None  # the message that was answered with the code last
     refused: bool = False
 
     @property
     def until(self) -> int:
         """When the code is void, in seconds since 1970."""
         return self.since + LIFETIME
+
+    def may_hear(self, source: str | None, now: int) -> bool:
+        """Tell whether they may be told their code: not for each message, but for the same one again."""
+        return now >= self.told + PAUSE or (source is not None and source == self.source)
 
     def to_json(self) -> dict[str, JsonValue]:
         """Give it as it is noted under its code."""
@@ -61,6 +66,7 @@ class Request:
             "author": self.author,
             "since": self.since,
             "told": self.told,
+            "source": self.source,
             "refused": self.refused,
         }
 
@@ -73,12 +79,19 @@ class Request:
                 "author": str() | None as author,
                 "since": int(since),
                 "told": int(told),
+                "source": str() | None as source,
                 "refused": bool(refused),
             }:
                 address = decode_address(place)
-                person = person_of(address)
                 return cls(
-                    code=code, person=person, address=address, author=author, since=since, told=told, refused=refused
+                    code=code,
+                    person=person_of(address),
+                    address=address,
+                    author=author,
+                    since=since,
+                    told=told,
+                    source=source,
+                    refused=refused,
                 )
         raise ValueError("not a request")
 
@@ -93,17 +106,20 @@ class Pairing:
         self._notify, self._clock = notify, clock
         self._lock = asyncio.Lock()
 
-    async def request(self, address: Address, author: str | None) -> Request | None:
-        """Give somebody their code, a new one or the one they have; None when they are to be told nothing now."""
+    async def request(self, address: Address, author: str | None, source: str | None = None) -> Request | None:
+        """Give somebody their code, a new one or the one they have; None when they are to be told nothing now.
+
+        `source` is the id of their message: if the program ended before it was answered, it is answered again.
+        """
         now = int(self._clock())
         async with self._lock:
             requests = await self._open(now)
             mine = next((one for one in requests.values() if one.person == person_of(address)), None)
-            if mine is not None and (mine.refused or now < mine.told + PAUSE):
+            if mine is not None and (mine.refused or not mine.may_hear(source, now)):
                 return None
             if mine is None and len(requests) >= MOST_OPEN:
                 return None
-            asked = replace(mine, told=now) if mine else _new(address, author, now)
+            asked = replace(mine or _new(address, author, now), told=now, source=source)
             await self._keep(requests | {asked.code: asked})
         if mine is None:
             await self._tell_operators(asked)

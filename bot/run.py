@@ -48,6 +48,9 @@ def run_bot(*, home: Path | None, config_file: Path | None) -> int:
     except ChannelRefused as error:
         tell(str(error))
         return ExitCode.CONFIGURATION
+    except OSError as error:
+        tell(f"{error.filename or 'A file or socket'} can not be used: {error.strerror}.")
+        return ExitCode.UNMET
 
 
 async def _run(settings: Settings) -> int:

@@ -111,10 +111,11 @@ def _read_passphrase(path: Path) -> str:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise KeyRefused(f"the passphrase file {path} can not be read ({error.strerror})") from None
+    info = os.fstat(handle)
+    if not stat.S_ISREG(info.st_mode):
+        os.close(handle)
+        raise KeyRefused(f"the passphrase file {path} is not a regular file")
     with os.fdopen(handle, "rb") as file:
-        info = os.fstat(handle)
-        if not stat.S_ISREG(info.st_mode):
-            raise KeyRefused(f"the passphrase file {path} is not a regular file")
         if info.st_mode & 0o077:
             mode = stat.S_IMODE(info.st_mode)
             raise KeyRefused(f"the passphrase file {path} is open to others (mode {mode:04o}); run: chmod 600 {path}")

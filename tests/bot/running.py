@@ -9,10 +9,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from adapters.channel import LastingChannel
+from adapters.telegram.channel import TelegramChannel
+from adapters.telegram.limiter import Limiter
 from bot.application import Application, open_application
+from bot.commands.menu import menu
 from bot.run import make_channels
 from bot.startup import key_provider
 from config.load import load_settings
+from config.settings import Settings
 
 TELEGRAM_TOKEN = "1234:AAF-abcdefghijklmnopqrstuvwxyz01234"
 DISCORD_TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB"
@@ -21,32 +25,49 @@ DISCORD_TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE.abcdefghijklmnopqrstuvwxyz01234
 class Bot:
     """What a test needs of the bot."""
 
-    def __init__(self, application: Application, channels: list[LastingChannel], tasks: list[asyncio.Task[None]]) -> None:
-        self.application, self.channels, self.tasks = application, channels, tasks
+    def __init__(self, application: Application, channels: list[LastingChannel]) -> None:
+        self.application, self.channels = application, channels
         self.sessions = application.sessions
 
-    async def kill(self) -> None:
-        """End it as a crash does: nothing is drained, nothing is said."""
-        self.application.park()
-        for channel in self.channels:
-            await channel.stop()
-            await channel.drain(0)
+
+class Unlimited(Limiter):
+    """Lets everything go at once: for tests that need many messages, and watch something else than the pace."""
+
+    async def room(self, chat: int) -> float:
+        return self._now()
+
+    def spare(self, chat: int, now: float | None = None) -> bool:
+        return True
+
+
+def _unlimited(settings: Settings, application: Application) -> list[LastingChannel]:
+    """Make the channels as `palaver run` does, but Telegram's without its pace."""
+    channels = [channel for channel in make_channels(settings, application) if channel.platform != "telegram"]
+    if settings.telegram.token is not None:
+        telegram = TelegramChannel(
+            token=settings.telegram.token.get_secret_value(),
+            api_url=settings.telegram.api_url,
+            sessions=application.sessions,
+            menu=menu(),
+            limiter=Unlimited(),
+        )
+        channels.append(telegram)
+    return channels
 
 
 @asynccontextmanager
 async def running(
-    home: Path, environ: Mapping[str, str], *, clock: Callable[[], float] = time.time
+    home: Path, environ: Mapping[str, str], *, clock: Callable[[], float] = time.time, paced: bool = True
 ) -> AsyncIterator[Bot]:
     """Run a bot with these settings until the block ends."""
     settings = load_settings(environ={"PALAVER_HOME": str(home), "PALAVER_SESSIONS__TIMEZONE": "UTC", **environ})
     async with open_application(settings, key_provider(settings), clock=clock) as application:
-        channels = make_channels(settings, application)
+        channels = (make_channels if paced else _unlimited)(settings, application)
         for channel in channels:
             application.announce_through(channel.platform, channel.notify)
         tasks = [asyncio.ensure_future(channel.run(application.handle)) for channel in channels]
-        bot = Bot(application, channels, tasks)
         try:
-            yield bot
+            yield Bot(application, channels)
         finally:
             application.park()
             for channel in channels:

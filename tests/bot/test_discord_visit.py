@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.bot.running import DISCORD_TOKEN, running
+from tests.bot.visit import DiscordVisitor, visit
+from tests.conftest import ManualClock
 from tests.fakes.discord.server import FakeDiscord
 
 
@@ -19,42 +21,40 @@ def environ(fake: FakeDiscord, **more: str) -> dict[str, str]:
     }
 
 
-async def test_a_visit(tmp_path: Path) -> None:
-    """First contact, talk, checkpoint, restore, undo, switch, export, clear, delete; typed and native alike."""
+async def test_a_visit(tmp_path: Path, clock: ManualClock) -> None:
+    """Everything a person does in a direct chat, from the first contact to the erasure."""
+    async with FakeDiscord.running(token=DISCORD_TOKEN) as fake:
+        ann = DiscordVisitor(fake)
+        async with running(tmp_path, environ(fake), clock=clock):
+            await fake.connected(timeout=10)
+            await visit(ann, clock)
+        assert fake.pings == []
+
+
+async def test_native_commands(tmp_path: Path) -> None:
+    """Options, completion and private answers, in a server and in a direct chat."""
     async with FakeDiscord.running(token=DISCORD_TOKEN) as fake:
         ann = fake.person("Ann")
-        guild = fake.guild("Club", members=[ann])
-        general = fake.channel(guild, "general")
+        general = fake.channel(fake.guild("Club", members=[ann]), "general")
         async with running(tmp_path, environ(fake)):
             await fake.connected(timeout=10)
             dm = fake.dm(ann)
 
-            async def ask(text: str, expected: str) -> str:
-                await fake.say(ann, text, channel=dm)
-                return (await fake.wait_for(dm, expected, timeout=10)).content
+            async def use(command: str, expected: str, **options: str) -> None:
+                used = await fake.slash(ann, command, channel=dm, installed_for="guild", **options)
+                assert expected in (await used.answered(timeout=10)).content
 
-            await ask("/start", "/forgetme")
-            await ask("the word is teal", "I was sent 1 message")
-            await ask('/checkpoint save "before"', "Saved checkpoint")
-            await ask("the word is amber", "Message 3 of this conversation")
-            use = await fake.slash(ann, "checkpoint restore", channel=dm, which="before")
-            assert "Back at checkpoint" in (await use.answered(timeout=10)).content
-            use = await fake.slash(ann, "history show", channel=dm)
-            assert "the word is teal" in (await use.answered(timeout=10)).content
-            use = await fake.slash(ann, "new", channel=dm, title="Trip to Rome")
-            assert "A new conversation" in (await use.answered(timeout=10)).content
-            await ask("when in Rome", "when in Rome")
+            await fake.say(ann, "the word is teal", channel=dm)
+            await fake.wait_for(dm, "I was sent 1 message", timeout=10)
+            await use("checkpoint save", "Saved checkpoint", name="before", description="all is well")
+            await use("checkpoint restore", "Back at checkpoint", which="before")
+            await use("history show", "the word is teal")
+            await use("new", "A new conversation", title="Trip to Rome")
             choices = await fake.autocomplete(ann, "session switch", "which", "tri", channel=dm)
             assert [choice for choice in choices if "Trip to Rome" in choice.name]
             await fake.say(ann, "hello from the club", channel=general, mention_bot=True)
             await fake.wait_for(general, "hello from the club", timeout=10)
-            use = await fake.slash(ann, "history export", channel=general)
-            answer = await use.answered(timeout=10)
-            assert answer.ephemeral
-            assert answer.files
-            use = await fake.slash(ann, "forgetme", channel=dm)
-            await use.answered(timeout=10)
-            pressed = await fake.press(ann, await fake.wait_for(dm, "Erase everything of yours", timeout=10), "Yes, erase everything")
-            await fake.wait_for(dm, "Receipt", timeout=10)
-            assert pressed is not None
+            used = await fake.slash(ann, "history export", channel=general)
+            answer = await used.answered(timeout=10)
+            assert (answer.ephemeral, len(answer.files)) == (True, 1)
         assert fake.pings == []

@@ -147,7 +147,9 @@ class House:
     """An application with an operator, and a channel that writes down what it is told."""
 
     def __init__(self, sessions: SessionManager, clock: ManualClock) -> None:
-        settings = load_settings(environ={"PALAVER_ACCESS__OPERATORS": "telegram:1"})
+        settings = load_settings(
+            environ={"PALAVER_ACCESS__OPERATORS": "telegram:1", "PALAVER_ACCESS__DAILY_TOKENS": "30"}
+        )
         self.model = ScriptedBackend()
         self.application = Application(settings, sessions, self.model, ephemeral=False, clock=clock)
         self.told: list[str] = []
@@ -201,6 +203,19 @@ async def test_who_is_let_in_is_no_operator(house: House) -> None:
     assert "/pair" not in await house.hears("42", "/help", author="telegram:1")
     assert "I only talk" not in await house.hears("42", "hello")
     assert await house.hears("43", "hello") == ""
+
+
+async def test_what_the_model_used_is_counted(house: House) -> None:
+    """After the reply that reaches 80 % comes the warning, then the end; the operator goes on."""
+    await house.application.access.approve("telegram:42", by="telegram:1", at=0)
+    assert await house.hears("42", "hello") == "I see."
+    warned = await house.hears("42", "hello")
+    assert "You have used 100 % of your 30 tokens of today" in warned
+    assert "I see." in warned
+    assert (await house.hears("42", "hello")).startswith("Your 30 tokens of today are used up.")
+    assert len(house.model.prompts) == 2
+    for _ in range(4):
+        assert await house.hears("1", "hello") == "I see."
 
 
 async def test_nothing_is_completed_for_strangers(house: House) -> None:

@@ -66,6 +66,15 @@ async def test_asking_again_gives_the_same_code_after_a_while(doorway: Doorway) 
     assert [one.code for one in await doorway.pairing.waiting()] == [first.code]
 
 
+async def test_a_message_that_is_taken_up_again_is_answered_again(doorway: Doorway) -> None:
+    """If the program ended before it answered, the same message gets the code after the restart; no other does."""
+    first = await doorway.pairing.request(private(), "Ann", source="7")
+    again = Doorway(doorway.sessions, doorway.clock)
+    assert await again.pairing.request(private(), "Ann", source="8") is None
+    assert await again.pairing.request(private(), "Ann", source="7") == first
+    assert first is not None
+
+
 async def test_two_messages_at_once_give_one_code(doorway: Doorway) -> None:
     """However fast somebody writes, from wherever, they have one code."""
     asked = await asyncio.gather(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 from tests.bot.running import TELEGRAM_TOKEN, running
+from tests.bot.visit import TelegramVisitor, visit
+from tests.conftest import ManualClock
+from tests.fakes.model_server import Answer, ModelServer
 from tests.fakes.telegram.server import FakeTelegram
 
 
@@ -18,37 +23,47 @@ def environ(telegram: FakeTelegram, **more: str) -> dict[str, str]:
     }
 
 
-async def test_a_visit(tmp_path: Path) -> None:
-    """First contact, talk, checkpoint, restore, undo, switch, export, clear, delete."""
-    async with FakeTelegram.running(token=TELEGRAM_TOKEN) as telegram, running(tmp_path, environ(telegram)):
-        ann = telegram.person(42, "Ann", username="ann")
+def playing(server: ModelServer) -> dict[str, str]:
+    """Give the settings for a model that the test plays."""
+    return {
+        "PALAVER_MODEL__BACKEND": "openai",
+        "PALAVER_MODEL__NAME": "m",
+        "PALAVER_MODEL__BASE_URL": server.openai_url,
+        "PALAVER_MODEL__API_KEY": "k",
+    }
+
+
+async def test_a_reset_while_a_reply_streams_is_answered_at_once(tmp_path: Path) -> None:
+    """/reset does not wait for the model, and nothing of the old reply is sent after its answer."""
+    async with FakeTelegram.running(token=TELEGRAM_TOKEN) as telegram, ModelServer.open() as server:
+        server.default = Answer(words=["old "] * 400, word_delay=0.05)
+        ann = telegram.person(42, "Ann")
         chat = telegram.private_chat(ann)
 
-        async def ask(text: str, expected: str) -> str:
-            last = telegram.messages(chat)[-1] if telegram.messages(chat) else None
-            await telegram.say(ann, text, chat=chat)
-            return (await telegram.wait_for(chat, expected, timeout=10, after=last)).text
+        async def ask_and_reset() -> None:
+            seen = len(telegram.drafts(chat))
+            await telegram.say(ann, "a question", chat=chat)
+            await telegram.until(lambda: len(telegram.drafts(chat)) > seen, timeout=10)
+            began = time.monotonic()
+            asked = await telegram.say(ann, "/reset", chat=chat)
+            fresh = await telegram.wait_for(chat, "A fresh start", timeout=10, after=asked)
+            assert time.monotonic() - began < 5  # the reply would take twenty seconds; how fast is for the benchmark
+            seen = len(telegram.drafts(chat))
+            await asyncio.sleep(0.5)
+            assert telegram.messages(chat)[-1] == fresh
+            assert len(telegram.drafts(chat)) == seen
 
-        await ask("/start", "/forgetme")
-        await ask("the word is teal", "the word is teal")
-        await ask('/checkpoint save "before"', "Saved checkpoint")
-        await ask("the word is amber", "Message 3 of this conversation")
-        await ask("/checkpoint restore before", "Back at checkpoint")
-        await ask("/history", "the word is teal")
-        await ask("/undo", "Took back")
-        await ask("/new Trip to Rome", "A new conversation")
-        await ask("when in Rome", "when in Rome")
-        await ask("/session list", "Trip to Rome")
-        await ask("/session switch 2", "Back in")
-        await ask("/history export", "as markdown")
-        document = (await telegram.wait_for(chat, lambda message: message.document is not None)).document
-        assert document is not None
-        assert b"the word is teal" in document[1]
-        await ask("/history clear", "Cleared")
-        asked = await ask("/forgetme", "Erase everything")
-        assert "for good" in asked
-        question = telegram.messages(chat)[-1]
-        await telegram.press(ann, question, "Yes, erase everything")
-        await telegram.wait_for(chat, "Receipt", timeout=10)
+        async with running(tmp_path, environ(telegram, **playing(server))):
+            for _ in range(3):
+                await ask_and_reset()
+
+
+async def test_a_visit(tmp_path: Path, clock: ManualClock) -> None:
+    """Everything a person does, from the first contact to the erasure."""
+    async with FakeTelegram.running(token=TELEGRAM_TOKEN) as telegram:
+        ann = TelegramVisitor(telegram)
+        async with running(tmp_path, environ(telegram), clock=clock):
+            await visit(ann, clock)
+            await telegram.until(lambda: telegram.pending == 0)
         assert telegram.unknown_parameters == []
-        assert telegram.pending == 0
+        assert telegram.limits_violations == []

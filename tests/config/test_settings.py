@@ -116,7 +116,21 @@ def test_paths_start_at_home_or_at_the_person(tmp_path: Path) -> None:
         ("discord.gateway_url", "https://example.org", "ws:// or wss://"),
         ("access.mode", "maybe", "auto, open, pairing or allow-list"),
         ("access.allow", ["42"], "platform:id, like telegram:42"),
+        ("access.allow", ["telegram:ann"], "never a name"),
+        ("access.allow", ["discord:ann"], "never a name"),
         ("access.operators", ["telegram:42", "irc:me"], "platform:id, like telegram:42"),
+        ("access.operators", ["telegram:ann"], "never a name"),
+        ("access.operators", ["telegram:chat:-100"], "a chat can not be an operator"),
+        ("access.messages_per_minute", -1, "a whole number from 0 (no limit) to 1000"),
+        ("access.daily_tokens", "lots", "a whole number from 0 (no limit)"),
+        ("discord.always", ["general"], "numeric ids"),
+        ("discord.always", [True], "numeric ids"),
+        ("telegram.webhook_url", "example.org", "an address that starts with http:// or https://"),
+        ("telegram.webhook_listen", "127.0.0.1", "a host and a port"),
+        ("telegram.webhook_listen", "host:0", "a host and a port"),
+        ("telegram.webhook_listen", "host:99999", "a host and a port"),
+        ("telegram.webhook_listen", "http://host:80", "a host and a port"),
+        ("telegram.webhook_listen", "me@host:80", "a host and a port"),
         ("store.url", "mysql://host/db", "sqlite:/// and the path of a file"),
         ("store.url", "sqlite:///:memory:", "sqlite:/// and the path of a file"),
         ("store.url", "postgresql://host/db", "PostgreSQL is not supported yet"),
@@ -132,7 +146,7 @@ def test_a_wrong_setting_names_itself_its_value_and_what_is_allowed(
     assert allowed in line
 
 
-@pytest.mark.parametrize("name", ["key", "model.api_key", "telegram.token", "discord.token"])
+@pytest.mark.parametrize("name", ["key", "model.api_key", "telegram.token", "discord.token", "telegram.webhook_secret"])
 @pytest.mark.parametrize("value", ["canary canary", "canary\ncanary", "cänary"])
 def test_a_wrong_secret_is_never_shown(tmp_path: Path, name: str, value: str) -> None:
     """The line about a wrong secret names it and says what is allowed, without the value."""
@@ -210,6 +224,51 @@ def test_scope_main_is_refused_where_strangers_may_write(tmp_path: Path, channel
     assert problem(tmp_path, **main, access__allow="telegram:42", access__mode="open")
     assert load(tmp_path, **main, access__allow="telegram:42").sessions.scope == "main"
     assert load(tmp_path, sessions__scope="main").sessions.scope == "main"
+
+
+def test_people_and_channels_are_numbers(tmp_path: Path) -> None:
+    """Ids may stand in lists with or without quotes, or behind commas; a chat may be let in like a person."""
+    settings = load(
+        tmp_path,
+        access__allow="telegram:42, telegram:chat:-100, discord:7, console:ann",
+        access__operators=["telegram:1"],
+        discord__always=[123456789012345678, "8"],
+    )
+    assert settings.access.allow == ("telegram:42", "telegram:chat:-100", "discord:7", "console:ann")
+    assert settings.access.operators == ("telegram:1",)
+    assert settings.discord.always == ("123456789012345678", "8")
+    assert load(tmp_path, discord__always="9, 10").discord.always == ("9", "10")
+    assert (settings.access.messages_per_minute, settings.access.daily_tokens) == (20, 0)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8443", "[::1]:443", "bot.internal:80"])
+def test_a_webhook_needs_an_address_and_a_secret(tmp_path: Path, listen: str) -> None:
+    """Both are asked for by name once there is a token; without one the channel is off."""
+    webhook: dict[str, object] = {"telegram__mode": "webhook", "telegram__webhook_listen": listen}
+    assert load(tmp_path, **webhook).telegram.webhook_secret is None
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, **webhook, telegram__token="t")
+    assert [line.split(":")[0] for line in caught.value.problems] == [
+        "telegram.webhook_url",
+        "telegram.webhook_secret",
+    ]
+    complete = load(
+        tmp_path,
+        **webhook,
+        telegram__token="t",
+        telegram__webhook_url="https://bot.example/hook",
+        telegram__webhook_secret="s" * 256,
+    )
+    assert complete.telegram.webhook_listen == listen
+    assert "sss" not in repr(complete)
+
+
+@pytest.mark.parametrize("secret", ["s" * 257, "with.dot", "with space"])
+def test_a_webhook_secret_is_what_telegram_takes(tmp_path: Path, secret: str) -> None:
+    """1 to 256 letters, digits, _ and - pass; what was wrong is not shown."""
+    line = problem(tmp_path, telegram__webhook_secret=secret)
+    assert "1 to 256 of A-Z, a-z, 0-9, _ and -" in line
+    assert secret not in line
 
 
 @pytest.mark.parametrize("name", fields_by_name())

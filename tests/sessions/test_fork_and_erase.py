@@ -323,7 +323,7 @@ async def test_erasing_an_original_and_its_fork_at_once_counts_each_message_once
         await say(sessions, original.id, "one")
         fork = await sessions.fork(original.id)
         erased = await asyncio.gather(sessions.delete_session(original.id), sessions.delete_session(fork.id))
-        assert erased == [2, 2]
+        assert list(erased) == [2, 2]
 
 
 async def test_a_fork_that_reads_nothing_of_an_erased_session_any_more_is_handed_nothing(open_store: Opener) -> None:

@@ -29,8 +29,8 @@ IDS = [" ".join(command.path) for command in COMMANDS]
         "/history export markdown", "/history export json", "/history export html", "/history export text",
         "/history clear", "/history search two words", "/undo", "/undo 2", "/redo", "/retry", "/fork", "/fork Rome",
         "/resume", "/resume 2", "/context", "/compact", "/compact keep figures", "/usage", "/model", "/model echo",
-        "/incognito on", "/incognito off", "/mydata", "/forgetme", "/whoami", "/pair", "/pair list", "/pair approve ABCD2345",
-        "/pair refuse ABCD2345", "/pair revoke telegram:42",
+        "/incognito on", "/incognito off", "/mydata", "/forgetme", "/whoami", "/pair", "/pair list",
+        "/pair approve ABCD2345", "/pair refuse ABCD2345", "/pair revoke telegram:42",
     ],
 )  # fmt: skip
 def test_every_promised_command_is_understood(line: str) -> None:

@@ -1,0 +1,210 @@
+"""DiscordChannel: one bot account on Discord."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+
+import discord
+
+from adapters.channel import Handler, Suggester
+from adapters.discord.client import PalaverClient, route
+from adapters.discord.desk import Desk, mailbox_name
+from adapters.discord.errors import IntentMissing, TokenRefused
+from adapters.discord.interactions import Interaction, Interactions
+from adapters.discord.place import PLATFORM
+from adapters.discord.refusals import MISHAPS
+from adapters.discord.target import Target
+from adapters.discord.tree import Tree
+from adapters.discord.wire import Wire
+from adapters.envelope import Envelope
+from adapters.menu import MenuCommand
+from adapters.reply import Reply
+from sessions.address import Address
+from sessions.errors import SessionError
+from sessions.manager import SessionManager
+
+COMMANDS = "discord/commands"  # the note of which commands Discord was told
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds between attempts to connect, doubled each time
+_BAD_TOKEN, _BAD_INTENTS = 4004, 4014
+log = logging.getLogger(__name__)
+
+
+class DiscordChannel:
+    """Connects, and connects again; `always` are channels in which everything is for the bot.
+
+    `api_url` and `gateway_url` are those of proxies. They hold for the whole process, as discord.py keeps them.
+    """
+
+    platform = PLATFORM
+
+    def __init__(
+        self,
+        *,
+        token: str,
+        sessions: SessionManager,
+        menu: Sequence[MenuCommand],
+        suggester: Suggester,
+        api_url: str | None = None,
+        gateway_url: str | None = None,
+        always: Collection[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._token, self._sessions, self._menu, self._suggester = token, sessions, menu, suggester
+        self._api_url, self._gateway_url, self._clock = api_url, gateway_url, clock
+        self._always = frozenset(map(int, always))
+        self._wire = Wire()
+        self._client: PalaverClient | None = None
+        self._desk: Desk | None = None
+        self._interactions: Interactions | None = None
+        self._stopped = asyncio.Event()
+
+    # -- the channel -----------------------------------------------------------------------------
+
+    async def run(self, handler: Handler) -> None:
+        """Receive and answer until `drain` or being cancelled; raises `TokenRefused` or `IntentMissing`."""
+        route(self._api_url, self._gateway_url)
+        pause = FIRST_PAUSE
+        try:
+            while not self._stopped.is_set():
+                try:
+                    await self._attend(handler)
+                    return
+                except discord.LoginFailure:
+                    raise TokenRefused from None
+                except discord.PrivilegedIntentsRequired:
+                    raise IntentMissing from None
+                except discord.ConnectionClosed as closed:
+                    _tell_why(closed)
+                    log.warning("Discord closed the connection with code %s", closed.code)
+                except MISHAPS as error:
+                    log.warning("no connection to Discord: %s", type(error).__name__)
+                except RuntimeError:
+                    if not self._stopped.is_set():  # else it was closed while it was about to connect
+                        raise
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopped.wait(), pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+        finally:
+            await self.stop()
+            await self.drain(0)
+
+    async def notify(self, address: Address, reply: Reply) -> None:
+        """Post something that answers no message; before the first connection it is kept for then."""
+        try:
+            envelope = Envelope(Target.of(address).encode(), reply)
+        except ValueError:
+            log.warning("an address is none of Discord's")
+            return
+        if self._desk is not None and self._desk.account == address.account:
+            await self._desk.courier.post(envelope)
+        else:
+            mailbox = self._sessions.mailbox
+            await mailbox.post(mailbox.parcel(mailbox_name(address.account), envelope.encode()))
+
+    async def stop(self) -> None:
+        """Leave the gateway and take in nothing more; what was taken in goes on."""
+        self._stopped.set()
+        if self._client is not None and not self._client.is_closed():
+            shards = [asyncio.ensure_future(shard.disconnect()) for shard in self._client.shards.values()]
+            if shards:
+                await asyncio.wait(shards)
+        if self._desk is not None:
+            await self._desk.stop()
+
+    async def drain(self, seconds: float) -> None:
+        """Go on handling and delivering for a while, then end `run`."""
+        if self._desk is not None:
+            await self._desk.drain(seconds)
+        if self._client is not None:
+            await self._client.close()
+
+    # -- what the client hears -------------------------------------------------------------------
+
+    def heard(self, message: discord.Message) -> None:
+        """Take a new message."""
+        if self._desk is not None and not self._stopped.is_set():
+            self._desk.heard(message)
+
+    def changed(self, message: discord.Message) -> None:
+        """Take a message that was changed."""
+        if self._desk is not None and not self._stopped.is_set():
+            self._desk.changed(message)
+
+    async def pressed(self, interaction: Interaction) -> None:
+        """Take the press of a button."""
+        if self._interactions is not None and not self._stopped.is_set():
+            await self._interactions.pressed(interaction)
+
+    def connected(self) -> None:
+        """Look for what came before this session of the gateway."""
+        if self._desk is not None and self._client is not None and not self._stopped.is_set():
+            self._desk.catch_up.connected(self._client)
+
+    def available(self, guild: int) -> None:
+        """Look for what came while a server was away."""
+        if self._desk is not None and self._client is not None and not self._stopped.is_set():
+            self._desk.catch_up.available(self._client, guild)
+
+    async def _used(self, interaction: Interaction, command: MenuCommand, options: Mapping[str, str | int]) -> None:
+        if self._interactions is not None and not self._stopped.is_set():
+            await self._interactions.used(interaction, command, options)
+
+    async def _completed(self, interaction: Interaction, command: MenuCommand, typed: str) -> Sequence[tuple[str, str]]:
+        return await self._interactions.completed(interaction, command, typed) if self._interactions else ()
+
+    # -- connecting ------------------------------------------------------------------------------
+
+    async def _attend(self, handler: Handler) -> None:
+        """Connect, and stay connected as long as discord.py can."""
+        follows = self._api_url is not None or self._gateway_url is not None
+        self._client = client = PalaverClient(self, self._gateway_url, follows=follows)
+        tree = Tree(client, self._menu, invoke=self._used, complete=self._completed)
+        syncing: asyncio.Task[None] | None = None
+        try:
+            await client.login(self._token)
+            self._wire.client = client
+            account = str(client.user.id if client.user else 0)
+            await self._open_desk(account, handler)
+            syncing = asyncio.get_running_loop().create_task(self._sync(tree, account))
+            await client.connect()
+        finally:
+            if syncing is not None:
+                syncing.cancel()
+                await asyncio.wait({syncing})
+            await client.close()
+
+    async def _open_desk(self, account: str, handler: Handler) -> None:
+        if self._desk is not None:
+            return
+        desk = Desk(
+            account,
+            sessions=self._sessions,
+            handler=handler,
+            wire=self._wire,
+            always=self._always,
+            clock=self._clock,
+        )
+        self._desk, self._interactions = desk, Interactions(desk, self._suggester, self._clock)
+        await desk.start()
+
+    async def _sync(self, tree: Tree, account: str) -> None:
+        """Tell Discord of the commands, if they are others than last time: only so many may be made a day."""
+        try:
+            said = {"account": account, "hash": tree.fingerprint()}
+            if await self._sessions.note(COMMANDS) != said:
+                await tree.sync()
+                await self._sessions.set_note(COMMANDS, said)
+        except (*MISHAPS, SessionError) as error:
+            log.warning("Discord could not be told of the commands: %s", type(error).__name__)
+
+
+def _tell_why(closed: discord.ConnectionClosed) -> None:
+    """Raise what says what to do, if the bot is not let in as it is."""
+    if closed.code == _BAD_TOKEN:
+        raise TokenRefused from None
+    if closed.code == _BAD_INTENTS:
+        raise IntentMissing from None

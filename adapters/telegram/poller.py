@@ -1,0 +1,107 @@
+"""Poller: fetches updates, and tells Telegram that it has them once they are stored."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+
+from telegram import Bot
+from telegram.error import Conflict, TelegramError
+
+from adapters.telegram.parsing import ALLOWED_UPDATES
+from adapters.telegram.place import whole
+from adapters.telegram.wire import Flooded, TokenRefused
+from sessions.errors import SessionError
+
+LONG_POLL = 50  # seconds that Telegram waits for something to tell
+CONFLICT_PAUSE = 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+log = logging.getLogger(__name__)
+
+Take = Callable[[Sequence[object]], Awaitable[None]]
+"""Stores updates; they are durable when it returns."""
+
+
+class Poller:
+    """Asks Telegram for updates again and again."""
+
+    def __init__(
+        self,
+        bot: Bot,
+        take: Take,
+        stopping: asyncio.Event,
+        *,
+        long_poll: int = LONG_POLL,
+        conflict_pause: float = CONFLICT_PAUSE,
+    ) -> None:
+        self._bot, self._take, self._stopping = bot, take, stopping
+        self._long_poll, self._conflict_pause = long_poll, conflict_pause
+        self._offset: int | None = None
+
+    async def run(self) -> None:
+        """Poll until told to stop. Raises `TokenRefused`."""
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            try:
+                await self._once()
+            except TokenRefused:
+                raise
+            except Conflict as error:
+                await self._resolve(error)
+            except Flooded as error:
+                await self._rest(error.seconds)
+            except (TelegramError, SessionError) as error:
+                log.warning("no updates from Telegram: %s; trying again", type(error).__name__)
+                await self._rest(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                pause = FIRST_PAUSE
+
+    async def _once(self) -> None:
+        updates = await self._fetch()
+        if updates is None:
+            return
+        await self._take(updates)
+        numbers = [
+            number
+            for update in updates
+            if isinstance(update, Mapping) and (number := whole(update.get("update_id"))) is not None
+        ]
+        # What an empty answer confirmed stays confirmed; after a quiet week Telegram may count anew, from below.
+        self._offset = max(numbers) + 1 if numbers else None
+
+    async def _fetch(self) -> Sequence[object] | None:
+        """Wait for updates as they came, with whatever the library does not know; None when told to stop."""
+        asked = {"offset": self._offset, "timeout": self._long_poll, "allowed_updates": list(ALLOWED_UPDATES)}
+        # Names of methods have no case. Written as usual, the library would point to its own, which drops the rest.
+        call = self._bot.do_api_request("GetUpdates", api_kwargs=asked, read_timeout=self._long_poll + 10.0)
+        poll = asyncio.ensure_future(call)
+        stop = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({poll, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+            if not poll.done():
+                poll.cancel()
+                await asyncio.wait({poll})
+        if poll.cancelled():
+            return None
+        found = poll.result()
+        return found if isinstance(found, list) else []
+
+    async def _resolve(self, error: Conflict) -> None:
+        """Wait for another program that uses the token to end, or take away the webhook that is set."""
+        if "webhook" in str(error).lower():
+            log.warning("a webhook was set for this bot, so nothing can be polled; deleting it")
+            with suppress(TelegramError):
+                await self._bot.delete_webhook()
+        else:
+            log.warning("another program polls with the token of this bot; trying again in %g s", self._conflict_pause)
+        await self._rest(self._conflict_pause)
+
+    async def _rest(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)

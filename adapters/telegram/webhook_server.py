@@ -1,0 +1,57 @@
+"""WebhookServer: where Telegram brings the updates."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from hmac import compare_digest
+
+from aiohttp import web
+
+from adapters.telegram.webhook import Webhook
+from sessions.errors import SessionError
+
+LARGEST_UPDATE = 1024 * 1024
+_HEADER = "X-Telegram-Bot-Api-Secret-Token"
+log = logging.getLogger(__name__)
+
+
+class WebhookServer:
+    """Listens, and says that it has an update once that is stored."""
+
+    def __init__(self, webhook: Webhook, take: Callable[[Sequence[object]], Awaitable[None]]) -> None:
+        self._webhook, self._take = webhook, take
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen."""
+        app = web.Application(client_max_size=LARGEST_UPDATE)
+        app.router.add_post(self._webhook.path, self._receive)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._webhook.listen, self._webhook.port).start()
+
+    async def stop(self) -> None:
+        """Listen no more; what is being stored is stored first."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        given = request.headers.get(_HEADER, "").encode(errors="surrogateescape")
+        if not compare_digest(given, self._webhook.secret.encode()):
+            return web.Response(status=403)
+        if (request.content_length or 0) > LARGEST_UPDATE:
+            return web.Response(status=413)
+        if request.content_type != "application/json":
+            return web.Response(status=415)
+        try:
+            update = json.loads(await request.read())
+        except ValueError:
+            return web.Response(status=400)
+        try:
+            await self._take([update])
+        except SessionError as error:
+            log.warning("an update could not be stored: %s", type(error).__name__)
+            return web.Response(status=503)
+        return web.Response()
