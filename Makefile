@@ -28,7 +28,7 @@ test: lint ## lint, types, and every test but the slow ones
 	@$(BIN)/python -m pytest
 
 soak: $(READY) ## the slow tests: a thousand kills and the like
-	@$(BIN)/python -m pytest -m soak
+	@$(BIN)/python -m pytest -m soak -o faulthandler_timeout=7200
 
 bench: $(READY) ## measure Palaver beside raw SQLite and its peers
 	@$(BIN)/python tests/benchmarks/run.py $(ARGS)

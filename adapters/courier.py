@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 
 from adapters.envelope import Envelope
+from adapters.tasks import drained
 from sessions.errors import SessionError
 from sessions.handling import current
 from sessions.mailbox import Mailbox
@@ -90,12 +91,7 @@ class Courier:
 
     async def drain(self, seconds: float) -> None:
         """Go on delivering for a while, then stop; what is left stays in the post."""
-        if self._running:
-            await asyncio.wait(list(self._running), timeout=seconds)
-        for task in list(self._running):
-            task.cancel()
-        if self._running:
-            await asyncio.wait(list(self._running))
+        await drained(self._running, seconds)
 
     async def _serve(self, name: str, lane: deque[tuple[Parcel, Envelope]]) -> None:
         try:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
+from adapters.tasks import drained
 from sessions.handling import Handling
 from sessions.letter import Letter
 from sessions.mailbox import Mailbox
@@ -42,12 +43,7 @@ class Intake:
 
     async def drain(self, seconds: float) -> None:
         """Go on working for a while, then stop; what is left is taken up at the next start."""
-        if self._running:
-            await asyncio.wait(list(self._running), timeout=seconds)
-        for task in list(self._running):
-            task.cancel()
-        if self._running:
-            await asyncio.wait(list(self._running))
+        await drained(self._running, seconds)
 
     async def _start(self, letter: Letter) -> None:
         await self._room.acquire()

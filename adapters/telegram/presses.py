@@ -12,6 +12,7 @@ from telegram.error import TelegramError
 
 from adapters.buttons import ButtonRefused, ButtonSigner
 from adapters.buttons import Pressed as Opened
+from adapters.tasks import drained
 from adapters.telegram.parsing import Press
 
 USED = "This button was used already."
@@ -47,12 +48,7 @@ class Presses:
 
     async def drain(self, seconds: float) -> None:
         """Go on answering for a while, then stop."""
-        if self._running:
-            await asyncio.wait(list(self._running), timeout=seconds)
-        for task in list(self._running):
-            task.cancel()
-        if self._running:
-            await asyncio.wait(list(self._running))
+        await drained(self._running, seconds)
 
     def _start(self, press: Press, work: Coroutine[object, object, None]) -> None:
         if press.query in self._answered:

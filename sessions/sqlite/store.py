@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, fields
+from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
-from sessions.errors import StaleSession, StoreError, StoreReadOnly, Tampered
+from sessions.errors import StoreError, StoreReadOnly, Tampered
 from sessions.records import (
-    ALL_SENT,
     MAX_NUMBER,
     MAX_SEQUENCE,
     Census,
@@ -30,31 +28,19 @@ from sessions.records import (
     SessionRow,
     record_id,
 )
-from sessions.sqlite import schema
+from sessions.sqlite import counts, post, schema
+from sessions.sqlite.changes import COLUMNS, append_rows, apply, enter
 from sessions.sqlite.files import OwnerLock, is_there, prepare, tighten
 from sessions.sqlite.ranges import RangeReader
 from sessions.sqlite.readers import PooledReader, Reader, WriterReader
-from sessions.sqlite.writer import Row, Writer, translate
+from sessions.sqlite.writer import Writer, translate
 from sessions.store import Recount
 
 SYNCHRONOUS = "FULL"  # NORMAL loses acknowledged commits in a power cut
 BUSY_SECONDS = 5  # a lock that somebody else holds is waited for this long
 ERASE_BATCH = 5_000  # rows removed in one transaction, so that erasing never blocks the chat
 
-_COLUMNS = tuple(field.name for field in fields(SessionRow))
-_SESSION = f"SELECT {', '.join(_COLUMNS)} FROM session "
-_INSERT_SESSION = f"INSERT INTO session VALUES ({', '.join('?' * len(_COLUMNS))})"
-_INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)"
-_INSERT_ENTRY = "INSERT INTO journal VALUES (?, ?, ?, ?)"
-# A view whose trigger stores the message and moves the head: both with one statement, for many sessions.
-_APPEND = "INSERT INTO append VALUES "
-_APPENDED = f"({', '.join('?' * len(HeadUpdate._fields + MessageRow._fields))})"
-# What a session is found by stays: setting an indexed column rewrites the index even when the value is the same.
-_FIXED = ("number", "id", "key_idx", "owner_idx", "created_at", "commitment")
-_MUTABLE = tuple(name for name in _COLUMNS if name not in _FIXED)
-_UPDATE_SESSION = f"UPDATE session SET {', '.join(f'{name} = ?' for name in _MUTABLE)} WHERE number = ? AND version = ?"
-_MOVE_SESSION = "UPDATE session SET key_idx = ?, owner_idx = ? WHERE number = ?"
-_REVISE_MESSAGE = f"UPDATE message SET {', '.join(f'{name} = ?' for name in MessageRow._fields[1:])} WHERE id = ?"
+_SESSION = f"SELECT {', '.join(COLUMNS)} FROM session "
 # Positions are the lower 24 bits of an id, the session's number is above them.
 _STRAYS = "SELECT count(*) FROM {} WHERE id BETWEEN ? AND ? AND id & 0xFFFFFF NOT BETWEEN 1 AND ?"
 _OWNED = "(SELECT number FROM session UNION SELECT number FROM erasure)"
@@ -71,19 +57,6 @@ _ORPHANS = (
     f" + (SELECT count(*) FROM journal WHERE id >> 24 NOT IN {_OWNED})"
     " + (SELECT count(*) FROM lineage WHERE reader NOT IN (SELECT number FROM session))"
     " + (SELECT count(*) FROM session JOIN erasure USING (number))"
-)
-_COUNT_ROWS = (
-    "SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM preference),"
-    " (SELECT total(revision) FROM preference), (SELECT count(*) FROM letter),"
-    " (SELECT total(state + attempts) FROM letter), (SELECT count(*) FROM parcel), (SELECT total(sent) FROM parcel)"
-)
-_READ_CENSUS = f"SELECT {', '.join(Census._fields)} FROM census WHERE one = 1"
-_CENSUS = f"UPDATE census SET {', '.join(f'{name} = ?' for name in Census._fields)}"
-_ALL_SENT = f"sent = {ALL_SENT}"
-_INSERT_LETTER = "INSERT OR IGNORE INTO letter VALUES (?, ?, ?, ?, ?, ?)"
-_REPLACE_LETTER = "UPDATE letter SET state = ?, attempts = ?, body = ? WHERE id = ?"
-_PUT_PARCEL = (
-    "INSERT INTO parcel VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET sent = excluded.sent, body = excluded.body"
 )
 
 
@@ -113,7 +86,7 @@ class SqliteStore:
             self._lock.take()
             prepare(self._path)
         try:
-            self._written = Writer(partial(_connect, self._path), _append)
+            self._written = Writer(partial(_connect, self._path), append_rows)
             self._read_through(WriterReader(self._written) if self._path is None else PooledReader(self._path))
             return await self._written.start(self._opening)
         except BaseException:
@@ -173,16 +146,15 @@ class SqliteStore:
             return
 
         def job(connection: sqlite3.Connection) -> None:
-            _append(connection, [(*update, *message)])
-            with _refusals():
-                connection.executemany(_INSERT_ENTRY, entries)
-            _post(mail, connection)
+            append_rows(connection, [(*update, *message)])
+            enter(entries, connection)
+            post.put(mail, connection)
 
         await self._writer.submit(job)
 
     async def commit(self, changes: Sequence[Change], recount: Recount | None = None, mail: Mail | None = None) -> None:
         """Apply changes to several sessions as one unit of work."""
-        await self._writer.submit(partial(_apply, tuple(changes), recount, mail))
+        await self._writer.submit(partial(apply, tuple(changes), recount, mail))
 
     async def set_aside(self, number: int, status: str) -> None:
         """Give a session that does not open a status that is not current."""
@@ -194,43 +166,22 @@ class SqliteStore:
 
         def job(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT OR REPLACE INTO preference VALUES (?, ?, ?)", row)
-            _count_anew(recount, connection)
-            _post(mail, connection)
+            counts.count_anew(recount, connection)
+            post.put(mail, connection)
 
         await self._writer.submit(job)
 
     async def receive(self, letters: Sequence[LetterRow], counted: Callable[[Census], Recount]) -> list[bool]:
         """Store the letters that are new."""
-
-        def job(connection: sqlite3.Connection) -> list[bool]:
-            new = [connection.execute(_INSERT_LETTER, letter).rowcount == 1 for letter in letters]
-            if any(new):
-                steps = sum(
-                    letter.state + letter.attempts for letter, is_new in zip(letters, new, strict=True) if is_new
-                )
-                _count_anew(counted(Census(letters=sum(new), steps=steps)), connection)
-            return new
-
-        return await self._writer.submit(job)
+        return await self._writer.submit(partial(post.receive, letters, counted))
 
     async def post(self, mail: Mail) -> None:
         """Store letters and parcels."""
-        await self._writer.submit(partial(_post, mail))
+        await self._writer.submit(partial(post.put, mail))
 
     async def forget_mail(self, before: int, counted: Callable[[Census], Recount]) -> int:
         """Remove what is done with."""
-
-        def job(connection: sqlite3.Connection) -> int:
-            removed = []
-            for table, total, done in (("letter", "state + attempts", "state = 3"), ("parcel", "sent", _ALL_SENT)):
-                where = f"FROM {table} WHERE id < ? AND {done}"
-                removed += connection.execute(f"SELECT count(*), total({total}) {where}", (before,)).fetchone()
-                connection.execute(f"DELETE {where}", (before,))
-            letters, steps, parcels, parts = (-int(number) for number in removed)
-            _count_anew(counted(Census(letters=letters, steps=steps, parcels=parcels, parts=parts)), connection)
-            return -letters - parcels
-
-        return await self._writer.submit(job)
+        return await self._writer.submit(partial(post.forget, before, counted))
 
     async def erase_sessions(self, numbers: Sequence[int], recount: Recount, mail: Mail | None = None) -> None:
         """Destroy the wrapped keys and the session rows."""
@@ -242,8 +193,8 @@ class SqliteStore:
                 connection.execute("INSERT OR IGNORE INTO erasure VALUES (?)", (number,))
                 connection.execute("DELETE FROM session WHERE number = ?", (number,))
                 connection.execute("DELETE FROM lineage WHERE source = ? OR reader = ?", (number, number))
-            _count_anew(recount, connection)
-            _post(mail, connection)
+            counts.count_anew(recount, connection)
+            post.put(mail, connection)
 
         await self._writer.submit(job)
 
@@ -269,15 +220,15 @@ class SqliteStore:
 
     async def census(self) -> Census:
         """Give the sealed counts."""
-        rows = await self._reader.fetch(_READ_CENSUS)
+        rows = await self._reader.fetch(counts.READ)
         if not rows:
             raise Tampered("the census of the store")
         return Census(*rows[0])
 
     async def count_rows(self) -> Census:
         """Count the rows there really are."""
-        (counts,) = await self._reader.fetch(_COUNT_ROWS)
-        return Census(b"", *map(int, counts))
+        (found,) = await self._reader.fetch(counts.COUNT_ROWS)
+        return Census(b"", *map(int, found))
 
     async def session(self, session_id: str) -> SessionRow | None:
         """Find a session by its id."""
@@ -478,77 +429,6 @@ def _found(foundation: Foundation, census: Census, connection: sqlite3.Connectio
         connection.execute("INSERT INTO keyring VALUES (?, ?, ?, ?, ?, ?)", astuple(row))
     connection.executemany("INSERT INTO secret VALUES (?, ?)", foundation.secrets.items())
     connection.execute(f"INSERT INTO census VALUES (1, {', '.join('?' * len(census))})", census)
-
-
-@contextlib.contextmanager
-def _refusals() -> Iterator[None]:
-    """Say in the library's words why the database refuses a row."""
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-            raise Tampered("a conversation") from None  # its next place is taken: the row is not the newest one
-        if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
-            raise StaleSession("the session was changed by another writer") from None
-        raise StaleSession("another session of this conversation was opened meanwhile") from error
-
-
-def _append(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    """Store messages and the new heads of their sessions; a row is a `HeadUpdate` and a `MessageRow`."""
-    with _refusals():
-        connection.execute(_APPEND + ", ".join([_APPENDED] * len(rows)), list(chain.from_iterable(rows)))
-
-
-def _apply(
-    changes: tuple[Change, ...], recount: Recount | None, mail: Mail | None, connection: sqlite3.Connection
-) -> None:
-    with _refusals():
-        for change in changes:
-            _apply_one(change, connection)
-    if recount is not None:
-        _count_anew(recount, connection)
-    _post(mail, connection)
-
-
-def _post(mail: Mail | None, connection: sqlite3.Connection) -> None:
-    if mail is None:
-        return
-    for letter in mail.letters:
-        connection.execute(_REPLACE_LETTER, (letter.state, letter.attempts, letter.body, letter.id))
-    for parcel in mail.parcels:
-        connection.execute(_PUT_PARCEL, parcel)
-    if mail.recount is not None:
-        _count_anew(mail.recount, connection)
-
-
-def _count_anew(recount: Recount, connection: sqlite3.Connection) -> None:
-    row = connection.execute(_READ_CENSUS).fetchone()
-    if row is None:
-        raise Tampered("the census of the store")
-    connection.execute(_CENSUS, recount(Census(*row)))
-
-
-def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
-    row = change.row
-    if change.expected is None:
-        connection.execute(_INSERT_SESSION, [getattr(row, name) for name in _COLUMNS])
-    else:
-        values = [getattr(row, name) for name in _MUTABLE]
-        if connection.execute(_UPDATE_SESSION, [*values, row.number, change.expected]).rowcount != 1:
-            raise StaleSession("the session was changed by another writer")
-    if change.moved:
-        connection.execute(_MOVE_SESSION, (row.key_idx, row.owner_idx, row.number))
-    for message in change.revised:
-        if connection.execute(_REVISE_MESSAGE, (*message[1:], message.id)).rowcount != 1:
-            raise Tampered("a conversation")
-    if change.messages:
-        connection.executemany(_INSERT_MESSAGE, change.messages)
-    if change.entries:
-        connection.executemany(_INSERT_ENTRY, change.entries)
-    for source in change.sources:
-        connection.execute("INSERT OR IGNORE INTO lineage VALUES (?, ?)", (source, row.number))
-    for source in change.released:
-        connection.execute("DELETE FROM lineage WHERE source = ? AND reader = ?", (source, row.number))
 
 
 def _truncate_log(connection: sqlite3.Connection) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ import pytest
 from sessions.errors import InvalidValue
 from sessions.manager import SessionManager
 from sessions.records import record_id
-from sessions.sqlite import store as sqlite_store
+from sessions.sqlite import changes as sqlite_changes
 from sessions.sqlite.readers import Reader, Row, Value
 from sessions.sqlite.store import SqliteStore
 from tests.conftest import ManualClock
@@ -171,8 +171,8 @@ async def test_no_read_on_the_way_of_a_message_scans_a_table(db_path: Path, cloc
         await sessions.sweep()
         await sessions.delete_session(session_id)
     writes = [
-        (f"{sqlite_store._APPEND} {sqlite_store._APPENDED}", (0,) * sqlite_store._APPENDED.count("?")),
-        (sqlite_store._UPDATE_SESSION, (0,) * sqlite_store._UPDATE_SESSION.count("?")),
+        (f"{sqlite_changes._APPEND} {sqlite_changes._APPENDED}", (0,) * sqlite_changes._APPENDED.count("?")),
+        (sqlite_changes._UPDATE_SESSION, (0,) * sqlite_changes._UPDATE_SESSION.count("?")),
     ]
     hot = [(sql, values) for sql, values in store.read if "message" in sql or "session" in sql or "journal" in sql]
     assert len({sql for sql, _ in hot}) >= 8

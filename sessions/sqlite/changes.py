@@ -1,0 +1,90 @@
+"""Changes: what units of work do to sessions, messages and journals. Each function is part of a transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from itertools import chain
+
+from sessions.errors import StaleSession, Tampered
+from sessions.records import Change, EntryRow, HeadUpdate, Mail, MessageRow, SessionRow
+from sessions.sqlite.counts import count_anew
+from sessions.sqlite.post import put
+from sessions.sqlite.writer import Row
+from sessions.store import Recount
+
+COLUMNS = tuple(field.name for field in fields(SessionRow))
+_INSERT_SESSION = f"INSERT INTO session VALUES ({', '.join('?' * len(COLUMNS))})"
+_INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_ENTRY = "INSERT INTO journal VALUES (?, ?, ?, ?)"
+# A view whose trigger stores the message and moves the head: both with one statement, for many sessions.
+_APPEND = "INSERT INTO append VALUES "
+_APPENDED = f"({', '.join('?' * len(HeadUpdate._fields + MessageRow._fields))})"
+# What a session is found by stays: setting an indexed column rewrites the index even when the value is the same.
+_FIXED = ("number", "id", "key_idx", "owner_idx", "created_at", "commitment")
+_MUTABLE = tuple(name for name in COLUMNS if name not in _FIXED)
+_UPDATE_SESSION = f"UPDATE session SET {', '.join(f'{name} = ?' for name in _MUTABLE)} WHERE number = ? AND version = ?"
+_MOVE_SESSION = "UPDATE session SET key_idx = ?, owner_idx = ? WHERE number = ?"
+_REVISE_MESSAGE = f"UPDATE message SET {', '.join(f'{name} = ?' for name in MessageRow._fields[1:])} WHERE id = ?"
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Say in the library's words why the database refuses a row."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+            raise Tampered("a conversation") from None  # its next place is taken: the row is not the newest one
+        if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+            raise StaleSession("the session was changed by another writer") from None
+        raise StaleSession("another session of this conversation was opened meanwhile") from error
+
+
+def append_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Store messages and the new heads of their sessions; a row is a `HeadUpdate` and a `MessageRow`."""
+    with refusals():
+        connection.execute(_APPEND + ", ".join([_APPENDED] * len(rows)), list(chain.from_iterable(rows)))
+
+
+def apply(
+    changes: tuple[Change, ...], recount: Recount | None, mail: Mail | None, connection: sqlite3.Connection
+) -> None:
+    """Apply changes in their order, with the counts and the mail that go with them."""
+    with refusals():
+        for change in changes:
+            _apply_one(change, connection)
+    if recount is not None:
+        count_anew(recount, connection)
+    put(mail, connection)
+
+
+def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
+    row = change.row
+    if change.expected is None:
+        connection.execute(_INSERT_SESSION, [getattr(row, name) for name in COLUMNS])
+    else:
+        values = [getattr(row, name) for name in _MUTABLE]
+        if connection.execute(_UPDATE_SESSION, [*values, row.number, change.expected]).rowcount != 1:
+            raise StaleSession("the session was changed by another writer")
+    if change.moved:
+        connection.execute(_MOVE_SESSION, (row.key_idx, row.owner_idx, row.number))
+    for message in change.revised:
+        if connection.execute(_REVISE_MESSAGE, (*message[1:], message.id)).rowcount != 1:
+            raise Tampered("a conversation")
+    if change.messages:
+        connection.executemany(_INSERT_MESSAGE, change.messages)
+    if change.entries:
+        connection.executemany(_INSERT_ENTRY, change.entries)
+    for source in change.sources:
+        connection.execute("INSERT OR IGNORE INTO lineage VALUES (?, ?)", (source, row.number))
+    for source in change.released:
+        connection.execute("DELETE FROM lineage WHERE source = ? AND reader = ?", (source, row.number))
+
+
+def enter(entries: Sequence[EntryRow], connection: sqlite3.Connection) -> None:
+    """Store journal entries."""
+    with refusals():
+        connection.executemany(_INSERT_ENTRY, entries)
