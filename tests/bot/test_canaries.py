@@ -11,6 +11,7 @@ import pytest
 from tests.bot.running import DISCORD_TOKEN, TELEGRAM_TOKEN, running
 from tests.bot.test_discord_visit import environ as on_discord
 from tests.bot.test_telegram_visit import environ as on_telegram
+from tests.bot.visit import offered
 from tests.fakes.discord.server import FakeDiscord
 from tests.fakes.telegram.server import FakeTelegram
 from tests.sessions.test_canaries import files_in, forms
@@ -57,6 +58,7 @@ async def test_nothing_on_disk_or_in_the_log_tells_anything(tmp_path: Path, capl
                 await telegram.say(here, said, chat=chat)
                 await telegram.say(here, f"@palaver_bot {said}", chat=group)
                 await fake.say(there, said, channel=dm)
+            await offered(fake)
             await fake.slash(there, "session title", channel=dm, text=WORDS[1])
             await telegram.until(lambda: telegram.pending == 0, timeout=30)
             await asyncio.sleep(1)

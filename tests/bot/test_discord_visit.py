@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.bot.running import DISCORD_TOKEN, running
-from tests.bot.visit import DiscordVisitor, visit
+from tests.bot.visit import DiscordVisitor, offered, visit
 from tests.conftest import ManualClock
 from tests.fakes.discord.server import FakeDiscord
 
@@ -38,6 +38,7 @@ async def test_native_commands(tmp_path: Path) -> None:
         general = fake.channel(fake.guild("Club", members=[ann]), "general")
         async with running(tmp_path, environ(fake)):
             await fake.connected(timeout=10)
+            await offered(fake)
             dm = fake.dm(ann)
 
             async def use(command: str, expected: str, **options: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 
 from tests.conftest import ManualClock
@@ -88,6 +89,13 @@ class DiscordVisitor(Visitor):
             self._chat, lambda message: message.id not in known and expected in message.content, timeout=PATIENCE
         )
         return found.content
+
+
+async def offered(fake: FakeDiscord) -> None:
+    """Wait until the bot has told Discord its native commands."""
+    async with asyncio.timeout(PATIENCE):
+        while not fake.commands.get(0):  # noqa: ASYNC110 - nothing else tells when
+            await asyncio.sleep(0.02)
 
 
 async def visit(ann: Visitor, clock: ManualClock) -> None:
