@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.benchmarks import durable
 from tests.benchmarks.bench import WORKER
 from tests.benchmarks.goals import goals
 from tests.benchmarks.job import Job
-from tests.benchmarks.plan import GROUPS, Plan
+from tests.benchmarks.plan import GROUPS, PLATFORMS, Plan
 from tests.benchmarks.report import report, table
 from tests.benchmarks.samples import Sample, Samples, Source
 from tests.benchmarks.stopwatch import Values
@@ -40,9 +41,9 @@ def sample(number: int, job: Job, floor: float = 1.0, **values: float) -> Sample
 @pytest.mark.parametrize("store", [OWN, RAW])
 def test_a_store_is_filled_and_takes_turns(store: str, tmp_path: Path) -> None:
     """Palaver and the floor are driven by the same code, and no turn fails."""
-    small = {"sessions": 128, "messages": 50}
-    work(tmp_path, Job(measure="fill", store=store, **small))
-    values = work(tmp_path, Job(measure="turns", store=store, clients=16, seconds=0.1, **small))["values"]
+    small = Job(measure="fill", store=store, sessions=128, messages=50)
+    work(tmp_path, small)
+    values = work(tmp_path, replace(small, measure="turns", clients=16, seconds=0.1))["values"]
     assert values["turns"] > 0
     assert values["failed"] == 0
 
@@ -53,6 +54,26 @@ def test_ways_back_are_timed(tmp_path: Path) -> None:
     figures = work(tmp_path, Job(measure="timeline", store=OWN, sessions=1, messages=10))
     assert set(figures["values"]) == {"checkpoint_ms", "restore_ms", "undo_ms", "fork_ms"}
     assert figures["floor"]["commit_ms"] > 0
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_people_talk_to_a_bot_and_reset_during_a_reply(platform: str, tmp_path: Path) -> None:
+    """A bot in one process answers people in another, and drops the reply that a reset overtakes."""
+    few = Job(measure="talk", store=OWN, clients=3, seconds=0.1, platform=platform)
+    values = work(tmp_path, few)["values"]
+    assert values["updates_per_second"] > 0
+    assert 0 < values["p50_ms"] <= values["p99_ms"]
+    assert work(tmp_path, replace(few, measure="reset"))["values"]["p99_ms"] > 0
+
+
+def test_the_cost_and_the_memory_of_a_bot_are_told(tmp_path: Path) -> None:
+    """A bot goes on in the conversations of a store that was filled, and meets people it does not know."""
+    filled = Job(measure="fill", store=OWN, sessions=20, messages=10)
+    work(tmp_path, filled)
+    figures = work(tmp_path, replace(filled, measure="cost"))
+    assert 0 < figures["values"]["p50_ms"] <= figures["values"]["p99_ms"]
+    assert figures["floor"]["commit_ms"] > 0
+    assert work(tmp_path, Job(measure="known", store=OWN, clients=200))["values"]["now_mib"] > 0
 
 
 def test_a_ratio_compares_figures_of_the_same_round() -> None:

@@ -20,7 +20,7 @@ from tests.benchmarks.stopwatch import Values
 from tests.benchmarks.stores import STORES
 
 WORKER = Path(__file__).with_name("worker.py")
-PATIENCE = 300  # seconds for one job; only filling a large store takes more than a few
+PATIENCE = 600  # seconds for one job; only filling a large store takes more than a few
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def copied(work: Path, name: str, content: Content) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir=work, prefix="copy-"))
     try:
         shutil.copytree(filled_path(work, name, content), folder, dirs_exist_ok=True)
-        _settle(folder)
+        settle(folder)
         yield folder
     finally:
         shutil.rmtree(folder)
@@ -87,8 +87,8 @@ async def opened(work: Path, name: str, content: Content) -> AsyncIterator[Store
             await store.close()
 
 
-def _settle(folder: Path) -> None:
-    """Have the copy written out now, and not while something is timed."""
+def settle(folder: Path) -> None:
+    """Have what is in a folder written out now, and not while something is timed."""
     for path in folder.iterdir():
         handle = os.open(path, os.O_RDONLY)
         os.fsync(handle)

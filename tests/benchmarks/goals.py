@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.benchmarks.job import Job
-from tests.benchmarks.plan import Plan
+from tests.benchmarks.plan import PLATFORMS, Plan
 from tests.benchmarks.samples import Samples, Source
 from tests.benchmarks.stores import NO_CACHE, OWN, PEER
 
@@ -52,6 +52,7 @@ def goals(plan: Plan) -> Iterator[Goal]:
     yield from _growth(plan)
     yield from _ways_back(plan)
     yield from _size(plan)
+    yield from _bot(plan)
 
 
 def _turns(plan: Plan) -> Iterator[Goal]:
@@ -127,4 +128,18 @@ def _size(plan: Plan) -> Iterator[Goal]:
         yield Goal(
             group="console", what=f"peak memory, console {what}", unit="MiB",
             own=Source(Job(measure="console", store=OWN), name), other=None, beside="", of="figure", limit=80,
+        )  # fmt: skip
+
+
+def _bot(plan: Plan) -> Iterator[Goal]:
+    for name, limit in (("p50", 3), ("p99", 15)):
+        yield Goal(
+            group="cost", what=f"own cost of a bot's turn, {plan.stored:,} stored, {name}", unit="ms",
+            own=Source(plan.cost, f"{name}_ms"), other=Source(plan.cost, "commit_ms", floor=True),
+            beside="one raw commit", of="figure", limit=limit, waits=True,
+        )  # fmt: skip
+    for platform in PLATFORMS:
+        yield Goal(
+            group="reset", what=f"reset during a reply, {platform.capitalize()}, p99", unit="ms",
+            own=Source(plan.reset(platform), "p99_ms"), other=None, beside="", of="figure", limit=1000,
         )  # fmt: skip

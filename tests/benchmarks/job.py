@@ -19,6 +19,7 @@ class Job:
     messages: int = 0
     clients: int = 0
     seconds: float = 0.0
+    platform: str = ""
 
     @property
     def content(self) -> Content:
@@ -38,4 +39,4 @@ class Job:
     def __str__(self) -> str:
         size = f" {self.sessions:,} x {self.messages:,}" if self.sessions else ""
         clients = f" c{self.clients}" if self.clients else ""
-        return f"{self.measure} {self.store}{size}{clients}"
+        return f"{self.measure} {self.platform or self.store}{size}{clients}"

@@ -9,6 +9,7 @@ from statistics import median
 
 from tests.benchmarks.filled import Content, copied, opened
 from tests.benchmarks.process import memory_mib
+from tests.benchmarks.samples import at
 from tests.benchmarks.stopwatch import Stopwatch, Values
 from tests.benchmarks.store import Store
 from tests.benchmarks.stores import STORES
@@ -111,7 +112,7 @@ def _summary(record: Record) -> Values:
     return {
         "tps": len(ordered) / record.seconds,
         "p50_ms": median(ordered) * 1e3,
-        "p99_ms": ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))] * 1e3,
+        "p99_ms": at(ordered, 0.99) * 1e3,
         "turns": len(ordered),
         "failed": sum(record.errors.values()),
     }

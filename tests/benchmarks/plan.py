@@ -9,10 +9,25 @@ from tests.benchmarks.job import Job
 from tests.benchmarks.measures import BASE
 from tests.benchmarks.stores import ENCRYPTED, GRAPH, NO_CACHE, OWN, PEER, RAW, STORES
 
-GROUPS = ("turns", "growth", "timeline", "reading", "footprint", "import", "memory", "console")
+GROUPS = (
+    "turns",
+    "growth",
+    "timeline",
+    "reading",
+    "footprint",
+    "import",
+    "memory",
+    "console",
+    "channels",
+    "cost",
+    "reset",
+    "known",
+)
 LEVELS = (128, 16, 1)
-ONCE = ("footprint", "import", "memory", "console")  # hardly change from round to round
+ONCE = ("footprint", "import", "memory", "console", "reset", "known")  # hardly change from round to round
 READ = 10_000
+PLATFORMS = {"telegram": "Telegram, long polling", "discord": "Discord, gateway"}
+OF_EACH = 100  # messages in each session of a store that holds very many
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +37,10 @@ class Plan:
     rounds: int = 5
     seconds: float = 2.5
     many: int = 100_000  # what "a lot of messages" and "a lot of sessions" are
+    stored: int = 1_000_000  # messages in the store of a bot whose own cost is measured
+    people: int = 200  # who talk to a bot at once
+    met: int = 10_000  # people whom a bot has met
+    resets: int = 100
 
     def jobs(self, group: str) -> Iterator[Job]:
         """List a group's jobs, those to be compared next to each other."""
@@ -39,7 +58,12 @@ class Plan:
             return (Job(measure=group, store=store) for store in (OWN, PEER, GRAPH))
         if group == "memory":
             return (self.memory(store) for store in (OWN, NO_CACHE, RAW, PEER, ENCRYPTED, GRAPH))
-        return iter((Job(measure=group, store=OWN),))
+        if group == "channels":
+            return (self.talk(platform) for platform in PLATFORMS)
+        if group == "reset":
+            return (self.reset(platform) for platform in PLATFORMS)
+        single = {"cost": self.cost, "known": self.known}
+        return iter((single.get(group, Job(measure=group, store=OWN)),))
 
     @property
     def lengths(self) -> tuple[int, int]:
@@ -48,12 +72,36 @@ class Plan:
 
     def turns(self, store: str, clients: int) -> Job:
         """Turns with so many conversations at once."""
-        base = {"sessions": BASE.sessions, "messages": BASE.messages}
-        return Job(measure="turns", store=store, clients=clients, seconds=self.seconds, **base)
+        return Job(
+            measure="turns",
+            store=store,
+            sessions=BASE.sessions,
+            messages=BASE.messages,
+            clients=clients,
+            seconds=self.seconds,
+        )
 
     def memory(self, store: str) -> Job:
         """Memory with 128 conversations at once."""
         return Job(measure="memory", store=store, sessions=BASE.sessions, messages=BASE.messages, seconds=self.seconds)
+
+    def talk(self, platform: str) -> Job:
+        """People talk to a bot, each saying the next thing when the reply has arrived."""
+        return Job(measure="talk", store=OWN, clients=self.people, seconds=self.seconds, platform=platform)
+
+    def reset(self, platform: str) -> Job:
+        """People reset while a reply streams."""
+        return Job(measure="reset", store=OWN, clients=self.resets, platform=platform)
+
+    @property
+    def cost(self) -> Job:
+        """A bot's turns, one after the other, with very many messages stored."""
+        return Job(measure="cost", store=OWN, sessions=self.stored // OF_EACH, messages=OF_EACH)
+
+    @property
+    def known(self) -> Job:
+        """A bot that has met many people."""
+        return Job(measure="known", store=OWN, clients=self.met)
 
     @staticmethod
     def history(messages: int) -> Job:
@@ -76,4 +124,4 @@ class Plan:
         return Job(measure="reading", store=store, sessions=1, messages=READ)
 
 
-QUICK = Plan(rounds=1, seconds=1.0, many=10_000)
+QUICK = Plan(rounds=1, seconds=1.0, many=10_000, stored=10_000, met=1_000, resets=20)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from tests.benchmarks.goals import Goal, goals
 from tests.benchmarks.job import Job
-from tests.benchmarks.plan import Plan
-from tests.benchmarks.samples import Samples, Source
+from tests.benchmarks.plan import PLATFORMS, Plan
+from tests.benchmarks.samples import Samples, Source, at
 from tests.benchmarks.stores import STORES
 
 NONE = "-"
@@ -18,8 +18,9 @@ def report(samples: Samples, plan: Plan, groups: Sequence[str]) -> str:
     parts = [_goals(samples, plan, groups)]
     if "turns" in groups:
         parts.append(_turns(samples, plan))
-    if rows := _sizes(samples, plan):
-        parts.append(rows)
+    parts += filter(
+        None, (_sizes(samples, plan), _channels(samples, plan), _cost(samples, plan), _known(samples, plan))
+    )
     return "\n\n".join([*parts, "\n".join(_notes(samples, plan))])
 
 
@@ -85,7 +86,7 @@ def _turns(samples: Samples, plan: Plan) -> str:
         p50, raw = Source(alone, "p50_ms"), Source(alone, "turn_ms", floor=True)
         rows.append([*row, number(samples.median(p50)), number(samples.ratio(p50, raw))])
     if together := samples.floors("group_tps"):
-        group = [number(_at(values, 0.5)) for values in (together, samples.floors("group_ms"))]
+        group = [number(at(values, 0.5)) for values in (together, samples.floors("group_ms"))]
         rows.append(["raw sqlite3 by hand, two commits for 128 turns", "AES-256-GCM", *group, *[NONE] * 4])
     return table(head, rows)
 
@@ -113,19 +114,52 @@ def _sizes(samples: Samples, plan: Plan) -> str:
     return table(head, rows) if rows else ""
 
 
+def _channels(samples: Samples, plan: Plan) -> str:
+    head = [
+        f"{plan.people} conversations at once, echo, end to end",
+        "updates/s",
+        "p50 ms",
+        "p99 ms",
+        "our CPU ms/update",
+        "our CPU busy",
+    ]
+    rows = []
+    for platform in PLATFORMS:
+        job = plan.talk(platform)
+        names = ("updates_per_second", "p50_ms", "p99_ms", "cpu_ms", "busy")
+        figures = [samples.median(Source(job, name)) for name in names]
+        if any(figure is not None for figure in figures):
+            rows.append([PLATFORMS[platform], *map(number, figures)])
+    return table(head, rows) if rows else ""
+
+
+def _cost(samples: Samples, plan: Plan) -> str:
+    sources = [Source(plan.cost, name) for name in ("p50_ms", "p99_ms", "cpu_ms")]
+    figures = [samples.median(source) for source in (*sources, Source(plan.cost, "commit_ms", floor=True))]
+    if figures[0] is None:
+        return ""
+    head = ["own cost of a bot's turn", "p50 ms", "p99 ms", "CPU ms", "one raw commit ms"]
+    return table(head, [[f"{plan.stored:,} messages stored, echo", *map(number, figures)]])
+
+
+def _known(samples: Samples, plan: Plan) -> str:
+    names = ("empty_mib", "now_mib", "peak_mib", "each_kib")
+    figures = [samples.median(Source(plan.known, name)) for name in names]
+    if figures[0] is None:
+        return ""
+    head = ["memory of a bot", "at first MiB", "then MiB", "peak MiB", "each KiB"]
+    return table(head, [[f"{plan.met:,} people who spoke once", *map(number, figures)]])
+
+
 def _notes(samples: Samples, plan: Plan) -> Iterator[str]:
     rounds = "one round" if plan.rounds == 1 else f"{plan.rounds} rounds"
     yield f"Medians of {rounds}; a ratio is the median of each round's own, so it need not be the figures' quotient."
     yield "A turn: store a message of 200 characters, read the last 50, store a reply of 800 with its usage."
     for name, what in (("turn_ms", "a turn"), ("commit_ms", "one commit")):
         if floors := samples.floors(name):
-            low, middle, high = (number(_at(floors, q)) for q in (0.1, 0.5, 0.9))
+            low, middle, high = (number(at(floors, q)) for q in (0.1, 0.5, 0.9))
             yield f"The raw floor, taken before each measurement: {what} {middle} ms (mostly {low} to {high})."
     yield "Goals in ms were set where a raw turn takes 0.5 ms and a commit 0.3."
     yield '"not here": one bare commit alone takes longer than the goal on this machine.'
     for job, reason in samples.failures().items():
         yield f"Went wrong: {job}: {reason}"
-
-
-def _at(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

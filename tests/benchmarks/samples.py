@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import NamedTuple
@@ -64,6 +64,11 @@ class Samples:
             if count := sample.values.get("failed"):
                 failed[str(sample.job)] = f"{count:.0f} turns failed; they are not timed"
         return failed
+
+
+def at(ordered: Sequence[float], share: float) -> float:
+    """Give the figure below which this share of them lies."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def _median(values: Iterable[float]) -> float | None:

@@ -45,6 +45,8 @@ async def do(work: Path, job: Job) -> dict[str, dict[str, float]]:
         return {"values": await measures.footprint(work, job.store)}
     if job.measure == "memory":
         return {"values": await measures.memory(work, job.store, seconds=job.seconds)}
+    if job.measure in ("talk", "reset", "known"):
+        return {"values": await of_a_bot(work, job)}
     exec(STORES[job.store].imports, {})  # noqa: S102 - one of our own lines; nothing is imported while timed
     floor = await measure_floor(work)
     if job.measure == "turns":
@@ -53,11 +55,26 @@ async def do(work: Path, job: Job) -> dict[str, dict[str, float]]:
         values = await measures.growth(work, job.store, job.content)
     elif job.measure == "reading":
         values = await measures.reading(work, job.store, job.content)
+    elif job.measure == "cost":
+        from tests.benchmarks import channels
+
+        values = await channels.cost(work, job.content)
     else:
         from tests.benchmarks.timeline import timeline
 
         values = await timeline(work, job.content)
     return {"values": values, "floor": floor}
+
+
+async def of_a_bot(work: Path, job: Job) -> dict[str, float]:
+    """Do a job whose figures are not the disk's."""
+    from tests.benchmarks import channels
+
+    if job.measure == "talk":
+        return await channels.talk(work, job.platform, job.clients, job.seconds)
+    if job.measure == "reset":
+        return await channels.resets(work, job.platform, job.clients)
+    return await channels.known(work, job.clients)
 
 
 if __name__ == "__main__":
