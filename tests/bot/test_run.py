@@ -179,7 +179,7 @@ async def _killed_again_and_again(
         until = time.monotonic() + PATIENCE + len(said) / 20  # the limit of the platform is thirty messages a second
         for person in crowd:
             await telegram.wait_for(chats[person.id], wanted[person.id], timeout=max(1.0, until - time.monotonic()))
-        await telegram.until(lambda: telegram.pending == 0, timeout=PATIENCE)
+        await telegram.until(lambda: telegram.pending == 0 and bool(telegram.polls_open), timeout=PATIENCE)
         code, _ = await program.end()
         assert code == 0
     async with home.reading() as sessions:
