@@ -400,7 +400,6 @@ async def test_a_topic_that_is_gone_does_not_lose_the_answer(
         assert (await server.wait_for(forum, "late")).thread_id is None
 
 
-@pytest.mark.soak  # now and then the answer on its way does not arrive within its time: to be found out
 async def test_a_group_that_moves_keeps_its_conversation(
     server: FakeTelegram, ann: Person, channel: TelegramChannel, sessions: SessionManager
 ) -> None:

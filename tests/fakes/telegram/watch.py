@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from tests.fakes.telegram.chat import Chat
 from tests.fakes.telegram.crowd import Crowd
 from tests.fakes.telegram.message import BotMessage, Json, number
 
+LOOK_AGAIN = 0.02  # seconds; what the bot does without a call makes no change here
 Wanted = str | Callable[[BotMessage], bool]
 
 
@@ -91,11 +93,12 @@ class Watch(Crowd):
         chat: Chat | None = None,
         what: str = "something",
     ) -> None:
-        """Wait until something holds that a call of the bot or a person brings about."""
+        """Wait until something holds: at once when something changes here, soon when it is brought about elsewhere."""
         try:
             async with asyncio.timeout(timeout):
                 while not holds():
-                    await self.world.changed.wait()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self.world.changed.wait(), LOOK_AGAIN)
         except TimeoutError:
             heard = self.transcript(chat)
             raise AssertionError(f"waited {timeout:g} s in vain for {what}\n{heard}") from None
