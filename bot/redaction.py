@@ -6,6 +6,7 @@ import logging
 import re
 
 HIDDEN = "[hidden]"
+CHATTY = ("httpx", "httpcore", "telegram", "discord", "aiosqlite", "apscheduler", "aiohttp")  # heard from warnings on
 # httpx writes Telegram's token in every URL; Discord's interaction and webhook tokens stand in theirs.
 _SECRETS = re.compile(
     r"(?<=bot)\d{3,}:[\w-]{20,}|\b\d{5,}:[\w-]{30,}|(?<=/webhooks/)\d+/[\w.-]+|(?<=/interactions/)\d+/[\w.-]+"
@@ -37,5 +38,5 @@ def log_to_standard_error(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("httpx", "httpcore", "telegram", "discord", "aiosqlite", "apscheduler", "aiohttp"):
+    for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)

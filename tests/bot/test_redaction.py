@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.redaction import HIDDEN, RedactingFilter, log_to_standard_error
+from bot.redaction import CHATTY, HIDDEN, RedactingFilter, log_to_standard_error
 
 TELEGRAM = "123456789:AAF-abcdefghijklmnopqrstuvwxyz01234"
 DISCORD = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB"
@@ -69,9 +69,13 @@ def test_libraries_that_write_urls_are_quiet() -> None:
     """Libraries like httpx are heard from warnings on; the handler has the filter."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in CHATTY}
     try:
         log_to_standard_error()
         assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
         assert all(any(isinstance(f, RedactingFilter) for f in handler.filters) for handler in root.handlers)
     finally:
-        root.handlers[:], root.level = before
+        root.handlers[:] = before[0]
+        root.setLevel(before[1])
+        for name, level in levels.items():  # other tests listen to these
+            logging.getLogger(name).setLevel(level)
