@@ -20,6 +20,7 @@ from bot.dispatcher import Announce, Dispatcher
 from bot.door import Door
 from bot.incognito import Incognito
 from bot.limits import Limits
+from bot.linking import Linking
 from bot.models.backend import ModelBackend
 from bot.models.choose import ModelSettings
 from bot.operators import Operators
@@ -61,6 +62,7 @@ class Application:
         self.limits = Limits(sessions, self.access, settings.access)
         operators = Operators(sessions, self.access)
         self.pairing = Pairing(sessions, self.access, operators, notify=self._announce, clock=clock)
+        self.linking = Linking(sessions, clock=clock)
         self.door = Door(
             self.access, self.pairing, self.limits, operators, clock=clock, listening=settings.discord.always
         )

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from sessions.account import Account
 from sessions.address import Address
 from sessions.errors import InvalidValue, NotFound
+from sessions.keyed_locks import KeyedLocks
 from sessions.manager import SessionManager
 from sessions.message import JsonValue
 from sessions.profile import decode_address, encode_address
@@ -29,12 +31,17 @@ class Offer:
     main: Address
     other: Address | None
 
+    def may_be_taken_by(self, address: Address) -> bool:
+        """Tell whether nobody else has agreed to it."""
+        return self.other is None or Account.of(self.other) == Account.of(address)
+
 
 class Linking:
     """Keeps the open codes, sealed in the store."""
 
     def __init__(self, sessions: SessionManager, *, clock: Callable[[], float]) -> None:
         self._sessions, self._clock = sessions, clock
+        self._locks = KeyedLocks()
 
     async def offer(self, address: Address) -> str:
         """Give a new code for this account."""
@@ -52,18 +59,22 @@ class Linking:
             raise NotFound("open code", code)
         return Offer(code, decode_address(said["main"]), None if other is None else decode_address(other))
 
-    async def accept(self, offer: Offer, other: Address) -> None:
-        """Note that another account sent the code and agreed."""
-        if (other.platform, other.account, other.user_id) == (
-            offer.main.platform,
-            offer.main.account,
-            offer.main.user_id,
-        ):
-            raise InvalidValue("this code is for your other account: send it there")
-        until = int(self._clock()) + LIFETIME
-        said: dict[str, JsonValue] = {"main": encode_address(offer.main), "until": until}
-        said["other"] = encode_address(other)
-        await self._sessions.set_note(_name(offer.code), said)
+    async def accept(self, code: str, other: Address) -> Offer:
+        """Note that another account sent the code and agreed; give the offer as it is now.
+
+        The first that agrees is the one. Raises `NotFound` for everybody after it, as for a code that is not open.
+        """
+        async with self._locks.hold(code):
+            offer = await self.find(code)
+            if Account.of(other) == Account.of(offer.main):
+                raise InvalidValue("this code is for your other account: send it there")
+            if not offer.may_be_taken_by(other):
+                raise NotFound("open code", code)
+            until = int(self._clock()) + LIFETIME
+            said: dict[str, JsonValue] = {"main": encode_address(offer.main), "until": until}
+            said["other"] = encode_address(other)
+            await self._sessions.set_note(_name(offer.code), said)
+            return replace(offer, other=other)
 
     async def close(self, offer: Offer) -> None:
         """Let nobody use a code any more."""

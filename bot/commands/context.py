@@ -14,6 +14,7 @@ from sessions.session import Session
 from sessions.turn import Turn
 
 if TYPE_CHECKING:
+    from bot.linking import Linking
     from bot.pairing import Pairing
     from sessions.manager import SessionManager
 
@@ -26,6 +27,7 @@ class Services(Protocol):
     zone: str
     main_scope_allowed: bool  # only chosen people are let in, so they may share one conversation
     pairing: Pairing
+    linking: Linking
 
     async def stop(self, address: Address) -> bool:
         """Break off the reply that is being made for this conversation, if there is one."""

@@ -8,11 +8,12 @@ from adapters.reply import Choice, Reply
 from bot.commands.context import Context
 from bot.commands.markup import code, plural
 from bot.commands.parameters import Parameters
-from bot.commands.wording import named
+from bot.commands.wording import LEAVE_FIRST, named
 from bot.confirmations import Question
 from bot.linking import Linking, Offer
 from sessions.account import Account
 from sessions.address import Address
+from sessions.errors import NotFound
 from sessions.session import Session
 
 SHOWN = 5
@@ -20,8 +21,10 @@ SHOWN = 5
 
 async def link(context: Context, parameters: Parameters) -> Reply | Question:
     """Answer /link [code|off]."""
+    if context.services.is_incognito(context.address):
+        return Reply(text=LEAVE_FIRST, error=True)
     said = parameters.text("code").strip()
-    linking = Linking(context.sessions, clock=context.clock)
+    linking = context.services.linking
     if not said:
         return await _offer(context, linking)
     if said.lower() == "off":
@@ -29,6 +32,8 @@ async def link(context: Context, parameters: Parameters) -> Reply | Question:
     offer = await linking.find(said)
     if offer.other is not None and _same(offer.main, context.address):
         return await _complete(context, linking, offer, offer.other)
+    if not offer.may_be_taken_by(context.address):
+        raise NotFound("open code", offer.code)
     return await _agree(context, linking, offer)
 
 
@@ -47,7 +52,7 @@ async def _agree(context: Context, linking: Linking, offer: Offer) -> Question:
     theirs = _accounts([Account.of(offer.main)])
 
     async def agree() -> Reply:
-        await linking.accept(offer, context.address)
+        await linking.accept(offer.code, context.address)
         here = _accounts([Account.of(context.address)])
         ask = Reply(
             text=f"The account {here} wants to be linked with this one, and sent your code. "

@@ -8,13 +8,12 @@ from adapters.reply import Document, Reply
 from bot.commands.context import Context
 from bot.commands.markup import code, plural
 from bot.commands.parameters import Parameters
-from bot.commands.wording import SCOPES
+from bot.commands.wording import LEAVE_FIRST, SCOPES
 from bot.confirmations import Question
 from sessions.errors import VaultError
 from sessions.session import Session
 
 _SHARED = "Conversations you share with others are not yours alone and are not part of it."
-_LEAVE_FIRST = "You are incognito, and this is about what is stored. `/incognito off` first: that forgets the rest."
 
 
 async def incognito(context: Context, parameters: Parameters) -> Reply:
@@ -37,7 +36,7 @@ _STATES = {
 async def mydata(context: Context, parameters: Parameters) -> Reply:
     """Answer /mydata: one JSON document with everything that is stored of this person."""
     if context.services.is_incognito(context.address):
-        return Reply(text=_LEAVE_FIRST, error=True)
+        return Reply(text=LEAVE_FIRST, error=True)
     owned = await context.sessions.own_sessions(context.address)
     exports = [await _exported(context, session) for session in owned]
     person = {"platform": context.address.platform, "user_id": context.address.user_id}
@@ -63,7 +62,7 @@ async def _exported(context: Context, session: Session) -> object:
 async def forgetme(context: Context, parameters: Parameters) -> Reply | Question:
     """Answer /forgetme: ask first, then erase and give a receipt."""
     if context.services.is_incognito(context.address):
-        return Reply(text=_LEAVE_FIRST, error=True)
+        return Reply(text=LEAVE_FIRST, error=True)
     owned = await context.sessions.own_sessions(context.address)
 
     async def erase() -> Reply:

@@ -13,6 +13,7 @@ from sessions.reset_policy import ResetPolicy
 from sessions.scope import Scope
 from sessions.session import Session
 
+LEAVE_FIRST = "You are incognito, and this is about what is stored. `/incognito off` first: that forgets the rest."
 WORDS = 40  # characters of the first message that stand for a missing title
 SCOPES = {
     Scope.MAIN: "the one conversation of this whole installation",

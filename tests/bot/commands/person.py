@@ -12,6 +12,7 @@ from bot.access import Access
 from bot.commands.context import Context, TurnRequest
 from bot.commands.registry import run_command, suggest
 from bot.confirmations import Confirmations
+from bot.linking import Linking
 from bot.operators import Operators
 from bot.pairing import Pairing
 from config.settings import AccessSettings
@@ -25,6 +26,7 @@ class Application:
     """What commands need of a running application; remembers what it was asked."""
 
     pairing: Pairing
+    linking: Linking
 
     def __init__(self) -> None:
         self.default_model = "echo"
@@ -67,6 +69,8 @@ class Person:
 
     def __post_init__(self) -> None:
         self.pending = Confirmations(clock=self.clock)
+        if not hasattr(self.application, "linking"):  # several accounts can write to one bot
+            self.application.linking = Linking(self.sessions, clock=self.clock)
         access = Access(self.sessions, AccessSettings())
         self.application.pairing = Pairing(
             self.sessions, access, Operators(self.sessions, access), notify=self.application.tell, clock=self.clock

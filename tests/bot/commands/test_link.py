@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 
@@ -58,14 +59,35 @@ async def test_nobody_is_linked_by_one_side_alone(ann: Person) -> None:
     assert len(await ann.sessions.linked_accounts(ANN)) == 1
 
 
-async def test_only_the_account_that_asked_can_complete_a_link(ann: Person) -> None:
-    """Somebody else who knows the code can not take the place of either side after both have spoken."""
+async def test_nobody_takes_the_place_of_the_account_that_was_shown(ann: Person) -> None:
+    """Somebody who saw the code and says yes as well is refused: what is pressed links whom the question named."""
     there, eve = elsewhere(ann, THERE), elsewhere(ann, EVE)
     code = await code_of(ann)
     await there.types(f"/link {code}")
+    await eve.types(f"/link {code}")  # asked before anybody has agreed
     await there.answers("yes")
-    await eve.types(f"/link {code}")
+    (_, question) = ann.application.told[-1]
+    assert "9000" in question.text
+    assert (await eve.answers("yes")).error
+    assert (await eve.types(f"/link {code}")).error
+    assert len(ann.application.told) == 1
+    await ann.types(question.choices[0].text)
+    assert {account.user_id for account in await ann.sessions.linked_accounts(ANN)} == {"ann", "9000"}
     assert len(await ann.sessions.linked_accounts(EVE)) == 1
+
+
+async def test_of_two_who_agree_at_the_same_moment_one_is_taken(ann: Person) -> None:
+    """The one the question names; the other is refused, and the question comes once."""
+    there, eve = elsewhere(ann, THERE), elsewhere(ann, EVE)
+    code = await code_of(ann)
+    for person in (there, eve):
+        await person.types(f"/link {code}")
+    answers = await asyncio.gather(there.answers("yes"), eve.answers("yes"))
+    assert sorted(answer.error for answer in answers) == [False, True]
+    ((_, question),) = ann.application.told
+    await ann.types(question.choices[0].text)
+    linked = {account.user_id for account in await ann.sessions.linked_accounts(ANN)}
+    assert linked == {"ann", "9000" if "9000" in question.text else "666"}
 
 
 async def test_a_code_is_for_another_account(ann: Person) -> None:
@@ -103,3 +125,10 @@ async def test_a_link_is_taken_back(ann: Person) -> None:
     assert "Linked by now: console `ann`, discord `9000`" in (await ann.types("/link")).text
     assert "stands alone" in (await there.types("/link off")).text
     assert len(await ann.sessions.linked_accounts(ANN)) == 1
+
+
+async def test_incognito_there_is_nothing_to_link(ann: Person) -> None:
+    """What is kept in memory only is not shared with another account."""
+    ann.application.incognito.add(ANN)
+    reply = await ann.types("/link")
+    assert (reply.error, "/incognito off" in reply.text) == (True, True)
