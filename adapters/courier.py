@@ -8,16 +8,20 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context
+from typing import NamedTuple
 
 from adapters.envelope import Envelope
+from adapters.reply import Reply
 from adapters.tasks import drained
-from sessions.errors import SessionError
+from sessions.errors import SessionError, StoreError
 from sessions.handling import current
 from sessions.mailbox import Mailbox
 from sessions.parcel import Parcel
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between attempts to deliver, doubled each time
 MOST_MISTAKES = 5  # errors nobody foresaw, after which one answer is given up
+MOST_REFUSALS = 10  # in a row and without a reason, after which one is given up, if others get through meanwhile
+LONGEST_TRIED = 24 * 3600.0  # seconds after which one is given up in any case
 log = logging.getLogger(__name__)
 
 
@@ -41,6 +45,17 @@ Raises `Undeliverable` or `NotNow`.
 """
 
 
+_GIVEN_UP = Reply(text="An answer could not be brought here. What it says is stored: `/history` shows it.", error=True)
+
+
+class _Item(NamedTuple):
+    """Something to deliver; what is not `kept` is not stored, and is gone with the program."""
+
+    parcel: Parcel
+    envelope: Envelope
+    kept: bool = True
+
+
 class Courier:
     """Takes parcels for one channel. What one chat gets, it gets one after the other.
 
@@ -49,8 +64,9 @@ class Courier:
 
     def __init__(self, mailbox: Mailbox, channel: str, deliver: Deliver) -> None:
         self._mailbox, self._channel, self._deliver = mailbox, channel, deliver
-        self._lanes: dict[str, deque[tuple[Parcel, Envelope]]] = {}
+        self._lanes: dict[str, deque[_Item]] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self._delivered = 0
 
     async def resume(self) -> None:
         """Take up what was not delivered when the program ended."""
@@ -64,9 +80,16 @@ class Courier:
                 self.fulfil(parcel, envelope)
 
     async def post(self, envelope: Envelope) -> None:
-        """Store a reply and have it delivered; it is durable when this returns."""
+        """Store a reply and have it delivered; it is durable when this returns.
+
+        Raises `StoreError`. An error is delivered even so, once, because it may be just what the person must know.
+        """
         parcel = self._mailbox.parcel(self._channel, envelope.encode())
-        await self._mailbox.post(parcel)
+        try:
+            await self._mailbox.post(parcel)
+        except StoreError:
+            self._tell_unkept(parcel, envelope)
+            raise
         self.fulfil(parcel, envelope)
 
     def promise(self, envelope: Envelope) -> Parcel | None:
@@ -80,6 +103,19 @@ class Courier:
 
     def fulfil(self, parcel: Parcel, envelope: Envelope) -> None:
         """Have a stored reply delivered."""
+        self._line_up(_Item(parcel, envelope))
+
+    def _tell_unkept(self, parcel: Parcel, envelope: Envelope) -> None:
+        handling = current()
+        if handling is not None:
+            handling.withdraw(parcel)
+        if envelope.reply.error and not (handling and handling.told):
+            self._line_up(_Item(parcel, envelope, kept=False))
+            if handling is not None:
+                handling.told = True
+
+    def _line_up(self, item: _Item) -> None:
+        envelope = item.envelope
         lane = self._lanes.get(envelope.lane)
         if lane is None:
             lane = self._lanes[envelope.lane] = deque()
@@ -87,52 +123,97 @@ class Courier:
             task = asyncio.get_running_loop().create_task(self._serve(envelope.lane, lane), context=Context())
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        lane.append((parcel, envelope))
+        lane.append(item)
 
     async def drain(self, seconds: float) -> None:
         """Go on delivering for a while, then stop; what is left stays in the post."""
         await drained(self._running, seconds)
 
-    async def _serve(self, name: str, lane: deque[tuple[Parcel, Envelope]]) -> None:
+    async def _serve(self, name: str, lane: deque[_Item]) -> None:
         try:
             while lane:
-                await self._bring(*lane[0])
+                item = lane[0]
+                delivered = await self._bring(item)
                 lane.popleft()
+                if not delivered and not item.envelope.reply.error:
+                    lane.appendleft(_Item(item.parcel, Envelope(item.envelope.to, _GIVEN_UP), kept=False))
         finally:
             del self._lanes[name]
 
-    async def _bring(self, parcel: Parcel, envelope: Envelope) -> None:
-        """Deliver one parcel, however often that has to be tried."""
-        pause, mistakes = FIRST_PAUSE, 0
-        while True:
-            progress = _Progress(self._mailbox, parcel)
+    async def _bring(self, item: _Item) -> bool:
+        """Deliver one parcel, however often that has to be tried; False if it was given up."""
+        progress = _Progress(self._mailbox, item.parcel, item.kept)
+        patience = _Patience(self._delivered, asyncio.get_running_loop().time() + LONGEST_TRIED)
+        delivered = True
+        while delivered:
             try:
-                await self._deliver(parcel, envelope, progress.part_sent)
+                await self._deliver(progress.parcel, item.envelope, progress.part_sent)
+                self._delivered += 1
                 break
             except Undeliverable:
                 log.warning("an answer can not be delivered: the chat does not take it")
                 break
             except NotNow as refusal:
-                wait = refusal.after
+                wait = patience.refused(refusal.after)
             except Exception as error:  # noqa: BLE001 - whatever it is must not keep the rest of the chat waiting
                 log.warning("an answer could not be delivered: %s", type(error).__name__)
-                mistakes, wait = mistakes + 1, None
-                if mistakes == MOST_MISTAKES:
-                    break
-            parcel = progress.parcel
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0) if wait is None else wait)  # noqa: S311 - spreads load
-            pause = min(2 * pause, LONGEST_PAUSE)
-        try:
-            await self._mailbox.sent(progress.parcel)
-        except SessionError as error:
-            log.warning("that an answer is out could not be noted: %s", type(error).__name__)
+                wait = patience.mistaken()
+            if patience.is_over(self._delivered):
+                log.warning("an answer is given up: the platform does not take it, and takes others")
+                delivered = False
+            else:
+                await asyncio.sleep(wait)
+        await progress.end()
+        return delivered
+
+
+class _Patience:
+    """How long one parcel is tried. `others` counts what was delivered before, `until` is in the event loop's time."""
+
+    def __init__(self, others: int, until: float) -> None:
+        self._others, self._until = others, until
+        self._pause, self._refusals, self._mistakes = FIRST_PAUSE, 0, 0
+
+    def refused(self, after: float | None) -> float:
+        """Count a refusal; give the seconds to wait."""
+        if after is not None:
+            return after
+        self._refusals += 1
+        return self._next()
+
+    def mistaken(self) -> float:
+        """Count an error nobody foresaw; give the seconds to wait."""
+        self._mistakes += 1
+        return self._next()
+
+    def is_over(self, delivered: int) -> bool:
+        """Tell whether to give it up. While nothing else gets through either, it is the platform that is away."""
+        alone = self._refusals >= MOST_REFUSALS and delivered > self._others
+        return alone or self._mistakes >= MOST_MISTAKES or asyncio.get_running_loop().time() > self._until
+
+    def _next(self) -> float:
+        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
+        return pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load
 
 
 class _Progress:
     """A parcel on its way: how many of its parts are out."""
 
-    def __init__(self, mailbox: Mailbox, parcel: Parcel) -> None:
-        self._mailbox, self.parcel = mailbox, parcel
+    def __init__(self, mailbox: Mailbox, parcel: Parcel, kept: bool) -> None:
+        self._mailbox, self.parcel, self._kept = mailbox, parcel, kept
 
     async def part_sent(self, parts: int) -> None:
-        self.parcel = await self._mailbox.sent(self.parcel, parts=parts)
+        """Note that so many parts are out."""
+        if self._kept:
+            self.parcel = await self._mailbox.sent(self.parcel, parts=parts)
+        else:
+            self.parcel = self.parcel._replace(sent=parts)
+
+    async def end(self) -> None:
+        """Note that nothing of it is left to do."""
+        if not self._kept:
+            return
+        try:
+            await self._mailbox.sent(self.parcel)
+        except SessionError as error:
+            log.warning("that an answer is out could not be noted: %s", type(error).__name__)

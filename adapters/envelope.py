@@ -24,8 +24,13 @@ class Envelope:
 
     @property
     def lane(self) -> str:
-        """What has an order of its own: a chat."""
-        return str(self.to.get("lane", ""))
+        """What has an order of its own: a chat, or the chat with one person that an answer for them alone goes to.
+
+        Else one member whose private chat takes nothing would keep a whole group waiting.
+        """
+        lane = str(self.to.get("lane", ""))
+        apart = self.reply.private and self.to.get("private_chat") is not True
+        return f"{lane}/{self.to.get('person')}" if apart else lane
 
     def encode(self) -> bytes:
         """Write as JSON."""
@@ -37,7 +42,7 @@ class Envelope:
             content = base64.b64encode(document.content).decode()
             said["document"] = {"name": document.name, "media_type": document.media_type, "content": content}
         if reply.choices:
-            said["choices"] = [[choice.label, choice.text] for choice in reply.choices]
+            said["choices"] = [[choice.label, choice.text, choice.anywhere] for choice in reply.choices]
         return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
@@ -56,6 +61,10 @@ class Envelope:
                 content=base64.b64decode(document["content"], validate=True),
                 media_type=str(document["media_type"]),
             ),
-            choices=tuple(Choice(label=str(label), text=str(text)) for label, text in said.get("choices", ())),
+            choices=tuple(_choice(*choice) for choice in said.get("choices", ())),
         )
         return cls(cast("Destination", dict(said["to"])), reply)
+
+
+def _choice(label: object, text: object, anywhere: object = False) -> Choice:
+    return Choice(label=str(label), text=str(text), anywhere=anywhere is True)

@@ -16,10 +16,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A button. Pressing it is the same as sending `text`."""
+    """A button. Pressing it is the same as sending `text`.
+
+    `anywhere` says that it means the same in every chat; other buttons count only where they were asked for.
+    """
 
     label: str
     text: str
+    anywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
