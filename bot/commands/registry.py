@@ -61,7 +61,7 @@ async def invoke(command: Command, context: Context, parameters: Parameters, pen
     except SessionError as error:
         result = failure(error)
     if isinstance(result, Question):
-        result = pending.ask(context.address, result)
+        result = pending.ask(context.address, result, private=command.private)
     if isinstance(result, Reply) and command.private:
         result = replace(result, private=True)
     return result

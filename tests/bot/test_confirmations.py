@@ -8,7 +8,7 @@ import pytest
 
 from adapters.reply import Reply
 from bot.confirmations import LIFETIME, MAX_WAITING, Confirmations, Question
-from sessions.address import Address
+from sessions.address import Address, ChatKind
 from sessions.errors import NotFound
 
 HERE = Address(platform="console", account="local", chat_id="1", user_id="ann")
@@ -142,5 +142,79 @@ async def test_questions_do_not_pile_up() -> None:
     pending.ask(HERE, question(deed))
     for number in range(MAX_WAITING):
         pending.ask(replace(HERE, chat_id=f"chat {number}"), question(Deed()))
+    assert await pending.take(HERE, "yes") is None
+    assert deed.done == 0
+
+
+IN_PRIVATE = replace(HERE, chat_id="9")
+IN_GROUP = replace(HERE, chat_kind=ChatKind.GROUP)
+
+
+async def test_a_button_counts_wherever_it_is_pressed() -> None:
+    """The question went to the direct chat, and so did its buttons."""
+    pending, deed = Confirmations(clock=Clock()), Deed()
+    button = pending.ask(IN_GROUP, question(deed), private=True).choices[0]
+    assert button.anywhere
+    assert await pending.take(IN_PRIVATE, button.text) == Reply(text="Erased.", private=True)
+    assert await pending.take(IN_GROUP, button.text) != Reply(text="Erased.", private=True)
+    assert deed.done == 1
+
+
+@pytest.mark.parametrize("other", [{"user_id": "bob"}, {"account": "other"}, {"platform": "discord"}])
+async def test_a_button_counts_for_nobody_else(other: dict[str, str]) -> None:
+    """Another person, or the same number with another bot or platform, presses in vain, and it stays open."""
+    pending, deed = Confirmations(clock=Clock()), Deed()
+    button = pending.ask(IN_GROUP, question(deed), private=True).choices[0].text
+    answer = await pending.take(replace(IN_PRIVATE, **other), button)  # type: ignore[arg-type]
+    assert answer is not None
+    assert answer.error
+    assert deed.done == 0
+    await pending.take(IN_GROUP, button)
+    assert deed.done == 1
+
+
+async def test_a_private_question_of_a_group_is_answered_in_private() -> None:
+    """A plain yes in the private chat counts for what was asked there, wherever the command was sent."""
+    pending, deed = Confirmations(clock=Clock()), Deed()
+    pending.ask(IN_GROUP, question(deed), private=True)
+    assert await pending.take(IN_PRIVATE, "yes") == Reply(text="Erased.", private=True)
+    assert deed.done == 1
+
+
+async def test_a_public_question_of_a_group_is_not_answered_in_private() -> None:
+    """What everybody saw in the group is no question of the private chat, and something said there leaves it open."""
+    pending, deed = Confirmations(clock=Clock()), Deed()
+    pending.ask(IN_GROUP, question(deed))
+    assert await pending.take(IN_PRIVATE, "yes") is None
+    assert deed.done == 0
+    assert await pending.take(IN_GROUP, "yes") == Reply(text="Erased.", private=True)
+
+
+async def test_going_on_in_private_closes_what_was_asked_there() -> None:
+    """The next thing said where a question is seen closes it."""
+    pending, deed = Confirmations(clock=Clock()), Deed()
+    pending.ask(IN_GROUP, question(deed), private=True)
+    assert await pending.take(IN_PRIVATE, "what is tea?") is None
+    assert await pending.take(IN_PRIVATE, "yes") is None
+    assert await pending.take(IN_GROUP, "yes") is None
+    assert deed.done == 0
+
+
+async def test_the_newest_of_several_questions_is_the_one_that_is_answered() -> None:
+    """Two groups asked in private: a plain yes is for the last question, the other is closed."""
+    pending, old, new = Confirmations(clock=Clock()), Deed(), Deed()
+    pending.ask(IN_GROUP, question(old), private=True)
+    pending.ask(replace(IN_GROUP, chat_id="3"), question(new), private=True)
+    assert await pending.take(IN_PRIVATE, "yes") == Reply(text="Erased.", private=True)
+    assert await pending.take(IN_PRIVATE, "yes") is None
+    assert (old.done, new.done) == (0, 1)
+
+
+async def test_a_closed_question_stays_closed() -> None:
+    """Who went on to something else closed it."""
+    pending, deed = Confirmations(clock=Clock()), Deed()
+    pending.ask(HERE, question(deed))
+    pending.close(HERE)
+    pending.close(HERE)
     assert await pending.take(HERE, "yes") is None
     assert deed.done == 0
