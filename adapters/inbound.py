@@ -21,7 +21,8 @@ class Inbound:
     """What a person sent. `author` is the name to show, never used as an identity.
 
     `source` is the platform's id of the message. With `edits` the text replaces that of the message with this
-    id: it is never a command. With `call` there is no text: a native command was chosen.
+    id: it is never a command. With `call` there is no text: a native command was chosen. `at` is when it was sent,
+    in seconds since 1970 by the platform's clock, where that is known.
     """
 
     address: Address
@@ -30,3 +31,4 @@ class Inbound:
     source: str | None = None
     edits: str | None = None
     call: Call | None = None
+    at: float | None = None

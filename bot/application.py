@@ -76,7 +76,7 @@ class Application:
         )
         pending = Confirmations(clock=clock)
         self.handle: Handler = Dispatcher(
-            self._turns, pending, context=self._context, announce=self._announce, ask=self.door.ask
+            self._turns, pending, context=self._context, announce=self._announce, ask=self.door.ask, since=clock()
         ).handle
         self._upkeep = Upkeep(
             sessions,
@@ -135,9 +135,13 @@ class Application:
         """Give the manager that holds this person's conversation."""
         return self._incognito.sessions_of(address) or self.sessions
 
+    async def admits(self, address: Address) -> bool:
+        """Tell whether somebody may speak to the bot."""
+        return await self.access.admits(address) is Verdict.ADMITTED
+
     async def suggest(self, address: Address, text: str) -> Sequence[Suggestion]:
         """Complete a command line that is being typed; for those who may not speak here there is nothing."""
-        if await self.access.admits(address) is not Verdict.ADMITTED:
+        if not await self.admits(address):
             return ()
         return await suggest(self._context(Inbound(address=address, text=text)), text)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 
 from adapters.channel import Outlet
@@ -13,12 +13,12 @@ from adapters.inbound import Call, Inbound
 from adapters.reply import Reply
 from bot.commands.context import Context
 from bot.commands.failures import failure
-from bot.commands.grammar import strip
+from bot.commands.grammar import command_word, strip
 from bot.commands.registry import run_call, run_command
 from bot.confirmations import Confirmations
-from bot.door import Silence
 from bot.mishaps import APOLOGY, note_mishap
 from bot.reset_notice import reset_notice
+from bot.silence import HUSHED, SILENT, Silence
 from bot.turn_runner import TurnRunner
 from bot.undisturbed import ended
 from sessions.address import Address
@@ -34,18 +34,23 @@ Announce = Callable[[Address, Reply], Awaitable[None]]
 Ask = Callable[[Inbound], Awaitable[Reply | Silence | None]]
 """Says what somebody who may not speak here is answered; None for everybody else."""
 
+STOP_WAITS = 0.5  # seconds for which a /stop waits until what was said before it is lined up; P7 allows it one
 MOST_ATTEMPTS = 2  # starts of the program at which a turn is tried once more; the model may be paid each time
-_INTERRUPTED = "I was restarted just when I did that. What it changed is stored; `/session` shows where you are."
+_INTERRUPTED = "I was interrupted just when I did that. What it changed is stored; `/session` shows where you are."
 _UNANSWERED = (
-    "I was restarted while I answered. Your message is kept; `/history` shows how far the reply came, and `/retry` "
+    "I was interrupted while I answered. Your message is kept; `/history` shows how far the reply came, and `/retry` "
     "asks once more."
 )
+_HUSH = "That was too fast. Wait a little."
 _EMPTY = "There are no words in this message. Write something, or `/help`."
 log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """The handler of every channel. It answers whatever comes; only being cancelled ends it early."""
+    """The handler of every channel. It answers whatever comes; only being cancelled ends it early.
+
+    What was sent before `since`, the start of the program in seconds since 1970, is late.
+    """
 
     def __init__(
         self,
@@ -55,8 +60,9 @@ class Dispatcher:
         context: Callable[[Inbound], Context],
         announce: Announce,
         ask: Ask,
+        since: float,
     ) -> None:
-        self._turns, self._pending = turns, pending
+        self._turns, self._pending, self._since = turns, pending, since
         self._context, self._announce, self._ask = context, announce, ask
         self._order = KeyedLocks()
 
@@ -71,23 +77,30 @@ class Dispatcher:
             await outlet.send(Reply(text=APOLOGY, error=True))
 
     async def _handle(self, inbound: Inbound, outlet: Outlet) -> None:
-        """Take messages of one chat in the order in which they came; only `/stop` goes past those before it."""
-        if _is_stop(inbound):
+        """Take messages of one chat in the order in which they came.
+
+        A `/stop` does not wait long for those before it: it must not come too late, and not before the message whose
+        reply it is to stop.
+        """
+        async with AsyncExitStack() as stack:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_WAITS if _is_stop(inbound) else None):
+                    await stack.enter_async_context(self._order.hold(_chat(inbound.address)))
             turn = await self._take(inbound, outlet)
-        else:
-            async with self._order.hold(_chat(inbound.address)):
-                turn = await self._take(inbound, outlet)
         if turn is not None:
             await ended(turn)
 
     async def _take(self, inbound: Inbound, outlet: Outlet) -> asyncio.Task[None] | None:
         """Answer a message, or line up the turn it begins."""
         answer = await self._ask(inbound)
-        if answer is not None:
-            if isinstance(answer, Reply):
-                await outlet.send(answer)
+        if isinstance(answer, Reply):
+            await outlet.send(answer)
             return None
         context = self._context(inbound)
+        if answer is SILENT or (answer is HUSHED and not await self._is_answering(context)):
+            if inbound.call is not None:  # a native command waits for some answer
+                await outlet.send(Reply(text=_HUSH, private=True, error=True))
+            return None
         if inbound.edits is not None:
             await context.sessions.revise_message(inbound.address, source=inbound.edits, content=inbound.text)
             return None
@@ -101,6 +114,7 @@ class Dispatcher:
 
     async def _fresh(self, inbound: Inbound, context: Context, outlet: Outlet) -> asyncio.Task[None] | None:
         if inbound.call is not None:
+            self._pending.close(inbound.address)
             await self._announce_reset(context)
             return await self._command(inbound.call, context, outlet)
         with _noting():
@@ -114,6 +128,8 @@ class Dispatcher:
             return None
         await self._announce_reset(context)
         if text.startswith("/") and not text.startswith("//"):
+            if self._is_late(inbound):
+                await self._turns.settled(await _current(context))
             return await self._command(text, context, outlet)
         return await self._turns.say(context.sessions, _without_slash(inbound, text), outlet)
 
@@ -146,6 +162,15 @@ class Dispatcher:
             return None
         return self._turns.resume(context.sessions, context.address, turn, outlet)
 
+    def _is_late(self, inbound: Inbound) -> bool:
+        """Tell whether a command was sent while the program did not run: then it is meant for after the replies."""
+        return (
+            inbound.at is not None and inbound.at + 1 <= self._since and not _is_stop(inbound)
+        )  # some know seconds only
+
+    async def _is_answering(self, context: Context) -> bool:
+        return self._turns.is_running(context.sessions, await _current(context))
+
     async def _announce_reset(self, context: Context) -> None:
         """Carry out a reset that is due before anything else, and say so: none happens silently."""
         try:
@@ -169,6 +194,15 @@ def _noting() -> Iterator[None]:
             handling.noting = False
 
 
+async def _current(context: Context) -> str:
+    """Give the id of the conversation a person is in; empty if there is none that opens."""
+    try:
+        session = await context.sessions.current_session(context.address)
+    except VaultError:
+        return ""
+    return session.id if session else ""
+
+
 async def _turn_of(handling: Handling, context: Context) -> Turn | None:
     """Find the turn that a message had begun, if it was one and is still there."""
     match handling.progress:
@@ -190,7 +224,8 @@ async def _is_answered(context: Context, turn: Turn) -> bool:
 def _is_stop(inbound: Inbound) -> bool:
     if inbound.call is not None:
         return inbound.call.path == ("stop",)
-    return strip(inbound.text).lower().startswith("/stop")
+    text = strip(inbound.text)
+    return inbound.edits is None and text.startswith("/") and command_word(text)[0] == "stop"
 
 
 def _without_slash(inbound: Inbound, text: str) -> Inbound:

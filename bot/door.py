@@ -14,12 +14,12 @@ from bot.commands.markup import code
 from bot.limits import Limits
 from bot.operators import Operators
 from bot.pairing import PAUSE, Pairing
-from bot.silence import SILENT, Silence
+from bot.silence import HUSHED, SILENT, Silence
 from sessions.address import Address, ChatKind
 from sessions.message import Usage
 from sessions.parts import Clock
 
-__all__ = ["SILENT", "Door", "Silence"]
+__all__ = ["HUSHED", "SILENT", "Door", "Silence"]
 
 ASKS_THE_MODEL = ("retry", "compact")  # the commands that cost tokens
 MOST_TURNED_AWAY = 1_000  # people of whom is known when they were told so
@@ -48,19 +48,19 @@ class Door:
         self._turned_away: OrderedDict[str, float] = OrderedDict()
 
     async def ask(self, inbound: Inbound) -> Reply | Silence | None:
-        """Decide about a message: None lets it go on, a reply answers it instead, SILENT drops it."""
+        """Decide about a message: None lets it go on, a reply answers it instead, SILENT drops it.
+
+        A `/stop` is never kept back, but beyond what a person may write it is HUSHED.
+        """
         verdict = await self._access.admits(inbound.address)
         if verdict is not Verdict.ADMITTED:
             return await self._turn_away(inbound, verdict)
         await self._operators.learn(inbound.address)
         word = _command(inbound)
         if word == "stop":
-            return None
+            return None if await self._limits.allow(inbound.address, self._clock(), costs=False) is None else HUSHED
         costs = inbound.edits is None and (word in ASKS_THE_MODEL or (not word and not _ANSWER.fullmatch(inbound.text)))
-        answer = await self._limits.allow(inbound.address, self._clock(), costs=costs)
-        if isinstance(answer, Silence) and inbound.call is not None:
-            return Reply(text="That was too fast. Wait a little.", private=True, error=True)
-        return answer
+        return await self._limits.allow(inbound.address, self._clock(), costs=costs)
 
     async def spent(self, address: Address, usage: Usage) -> Reply | None:
         """Count what a reply has cost; give the warning that the person is to have after it."""

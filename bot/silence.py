@@ -7,9 +7,11 @@ from typing import Final
 
 
 class Silence(Enum):
-    """Neither an answer nor leave to go on."""
+    """No answer. `HUSHED` goes on all the same, and is answered only if it has an effect."""
 
     SILENT = "silent"
+    HUSHED = "hushed"
 
 
 SILENT: Final = Silence.SILENT
+HUSHED: Final = Silence.HUSHED

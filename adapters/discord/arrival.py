@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
+from discord.utils import snowflake_time
+
 from adapters.discord.place import Place
 from adapters.discord.target import Target
 from adapters.discord.ticket import Ticket
@@ -57,7 +59,14 @@ class Arrival:
             source=None if self.edit else source,
             edits=source if self.edit else None,
             call=Call(path=self.path, options=self.options or {}) if self.path else None,
+            at=self._sent_at(),
         )
+
+    def _sent_at(self) -> float | None:
+        """Tell when it was sent, in seconds since 1970: a message's id holds the time."""
+        if self.ticket is not None:
+            return self.ticket.at / 1_000
+        return None if self.message is None else snowflake_time(self.message).timestamp()
 
     def target(self) -> Target:
         """Give where its answers go; they point at a message only where others write as well."""

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.inbound import Inbound
+from adapters.inbound import Call, Inbound
 from adapters.reply import Reply
 from bot.application import Application
+from bot.dispatcher import STOP_WAITS
 from bot.mishaps import APOLOGY
 from bot.summarizer import Summarizer
 from config import load_settings
@@ -26,8 +27,8 @@ MINUTE = 60.0
 class Bot:
     """A whole application with a model that follows a script."""
 
-    def __init__(self, sessions: SessionManager, model: ScriptedBackend, clock: ManualClock) -> None:
-        settings = load_settings(environ={"PALAVER_SESSIONS__TIMEZONE": "UTC"})
+    def __init__(self, sessions: SessionManager, model: ScriptedBackend, clock: ManualClock, **environ: str) -> None:
+        settings = load_settings(environ={"PALAVER_SESSIONS__TIMEZONE": "UTC", **environ})
         self.sessions, self.model = sessions, model
         self.application = Application(settings, sessions, model, ephemeral=False, clock=clock)
         self.application.announce_through("console", self._announce)
@@ -155,6 +156,121 @@ async def test_stop_breaks_the_reply_off(bot: Bot) -> None:
     assert await bot.kept() == ["hi", "half"]
     assert (await talking).finished == ["half"]
     assert await bot.says("/stop") == "There is nothing to stop."
+
+
+async def test_stop_reaches_the_message_sent_right_before_it(bot: Bot) -> None:
+    """Both came at once: the reply is stopped before it begins, and the message is kept."""
+    bot.model.then("too late")
+    talking = asyncio.ensure_future(bot.hears("hi"))
+    stopping = asyncio.ensure_future(bot.says("/stop"))
+
+    assert await stopping == "Stopped."
+    assert (await talking).finished == []
+    assert await bot.kept() == ["hi"]
+
+
+async def _summing_up(bot: Bot) -> tuple[Hold, asyncio.Future[Paper]]:
+    """Begin a command that takes as long as the test wants."""
+    for text in ("one", "two", "three"):
+        await bot.hears(text * 4_000)
+    hold = Hold()
+    bot.model.then(hold, "a summary")
+    summing = asyncio.ensure_future(bot.hears("/compact"))
+    async with asyncio.timeout(5):
+        await hold.reached.wait()
+    return hold, summing
+
+
+async def test_stop_does_not_wait_for_a_long_command(bot: Bot) -> None:
+    """What takes its time before it does not hold it up."""
+    hold, summing = await _summing_up(bot)
+    async with asyncio.timeout(2 * STOP_WAITS):
+        assert await bot.says("/stop") == "There is nothing to stop."
+    hold.go.set()
+    await summing
+
+
+async def test_a_word_that_begins_like_stop_waits_its_turn(bot: Bot) -> None:
+    """/stopwatch is no command, and does not go past a command that is being carried out."""
+    hold, summing = await _summing_up(bot)
+    other = asyncio.ensure_future(bot.hears("/stopwatch"))
+    await asyncio.sleep(2 * STOP_WAITS)
+    assert not other.done()
+    hold.go.set()
+    await asyncio.gather(summing, other)
+
+
+async def test_stop_beyond_the_pace_is_answered_only_if_it_stops_something(clock: ManualClock) -> None:
+    """So nobody fills a chat with it, and nobody is kept from it."""
+    async with SessionManager.open(encryption_key=bytes(32), clock=clock) as sessions:
+        bot = Bot(
+            sessions, ScriptedBackend(), clock, PALAVER_ACCESS__MODE="open", PALAVER_ACCESS__MESSAGES_PER_MINUTE="2"
+        )
+        person = Address(platform="telegram", account="1", chat_id="2", user_id="2")
+        hold = Hold()
+        bot.model.then("half", hold)
+        talking = asyncio.ensure_future(bot.hears("hi", address=person))
+        await hold.reached.wait()
+        await bot.hears("/session", address=person)
+
+        assert await bot.says("/stop", address=person) == "Stopped."
+        assert (await bot.hears("/stop", address=person)).sent == []
+        call = Inbound(address=person, text="", call=Call(path=("stop",), options={}))
+        paper = Paper()
+        await bot.application.handle(call, paper)
+        assert [reply.private for reply in paper.sent] == [True]
+        await talking
+        await bot.application.close()
+
+
+async def test_a_native_command_closes_the_open_question(bot: Bot) -> None:
+    """Who went on with another command did not say yes."""
+    await bot.hears("secret")
+    await bot.says("/forgetme")
+    await bot.application.handle(Inbound(address=ANN, text="", call=Call(path=("session",), options={})), Paper())
+    await bot.hears("yes")
+
+    assert await bot.kept() == ["secret", "I see.", "yes", "I see."]
+
+
+async def test_a_command_sent_while_the_program_was_off_comes_after_the_replies(bot: Bot, clock: ManualClock) -> None:
+    """It was written after the message, and is carried out after its reply; a live one does not wait."""
+    hold = Hold()
+    bot.model.then("slow ", hold, "reply")
+    order: list[str] = []
+
+    async def hear(text: str, at: float) -> None:
+        await bot.application.handle(Inbound(address=ANN, text=text, at=at), Paper())
+        order.append(text)
+
+    started = clock()
+    late = [asyncio.ensure_future(hear(text, started - 60)) for text in ("hi", "/session")]
+    await hold.reached.wait()
+    await asyncio.sleep(0.05)
+    assert order == []
+    hold.go.set()
+    await asyncio.gather(*late)
+    assert order == ["hi", "/session"]
+
+    again = Hold()
+    bot.model.then("slow ", again, "reply")
+    live = [asyncio.ensure_future(hear(text, started + 60)) for text in ("how are you", "/help")]
+    await again.reached.wait()
+    await live[1]
+    assert order[-1] == "/help"
+    again.go.set()
+    await live[0]
+
+
+async def test_a_stop_sent_while_the_program_was_off_stops_the_message_before_it(bot: Bot, clock: ManualClock) -> None:
+    """Nobody wants the reply any more; what was written behind it is heard."""
+    sent = [Inbound(address=ANN, text=text, at=clock() - 60) for text in ("hi", "/stop", "ho")]
+    papers = [Paper() for _ in sent]
+    await asyncio.gather(*(bot.application.handle(one, paper) for one, paper in zip(sent, papers, strict=True)))
+
+    assert [paper.said for paper in papers] == [[], ["Stopped."], []]
+    assert [paper.finished for paper in papers] == [[], [], ["I see."]]
+    assert await bot.kept() == ["hi", "ho", "I see."]
 
 
 async def test_stopping_is_for_ones_own_replies(bot: Bot) -> None:

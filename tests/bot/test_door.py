@@ -11,7 +11,7 @@ from adapters.inbound import Call, Inbound
 from adapters.reply import Reply
 from bot.application import Application
 from bot.pairing import PAUSE
-from bot.silence import SILENT
+from bot.silence import HUSHED, SILENT
 from config import load_settings
 from config.settings import AccessSettings
 from sessions import SessionManager, Usage
@@ -130,14 +130,14 @@ async def test_without_tokens_commands_go_on_and_words_do_not(sessions: SessionM
 
 
 async def test_who_writes_too_fast_can_still_stop(sessions: SessionManager, clock: ManualClock) -> None:
-    """/stop is never held up; a native command is always answered."""
-    doorway = Doorway(sessions, clock, AccessSettings(mode="open", messages_per_minute=1))
+    """/stop is never held up, but it counts, and beyond the pace it goes on hushed."""
+    doorway = Doorway(sessions, clock, AccessSettings(mode="open", messages_per_minute=2))
     assert await doorway.asks(private()) is None
+    assert await doorway.asks(private(), "/stop") is None
     assert isinstance(await doorway.asks(private()), Reply)
     assert await doorway.asks(private()) is SILENT
-    assert await doorway.asks(private(), "/stop") is None
-    call = Inbound(address=private(), text="", call=Call(path=("help",), options={}))
-    assert isinstance(await doorway.door.ask(call), Reply)
+    assert await doorway.asks(private(), "/stop") is HUSHED
+    assert await doorway.asks(private(), "/stopwatch") is SILENT
 
 
 # -- in the whole application --------------------------------------------------------------------
@@ -191,7 +191,7 @@ async def test_a_list_of_those_who_wait_has_buttons(house: House) -> None:
     shown = await house.hears("1", "/pair list")
     assert f"- `{code}`: `telegram:42`, called `*Ann*`, for another 60 minutes" in shown
     assert "is not let in" in await house.hears("1", f"/pair refuse {code.lower()}")
-    assert "There is no pairing code" in await house.hears("1", f"/pair approve {code}")
+    assert "This code was refused" in await house.hears("1", f"/pair approve {code}")
 
 
 async def test_who_is_let_in_is_no_operator(house: House) -> None:

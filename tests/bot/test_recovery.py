@@ -134,7 +134,7 @@ async def test_a_command_that_took_effect_is_not_done_again(tmp_path: Path, cloc
     async with started(tmp_path, clock) as bot:
         (letter,) = await bot.sessions.mailbox.unfinished(CHANNEL)
         (answer,) = (await bot.handle(letter)).said
-        assert "restarted" in answer
+        assert "interrupted" in answer
         session = await bot.sessions.get_or_create_session(ANN)
         assert [checkpoint.name for checkpoint in await bot.sessions.list_checkpoints(session.id)] == ["one"]
 
