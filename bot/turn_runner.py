@@ -19,7 +19,7 @@ from bot.models.errors import ModelError
 from bot.undisturbed import undisturbed
 from sessions.address import Address
 from sessions.context import Context
-from sessions.errors import InvalidValue, NotFound, SessionError
+from sessions.errors import InvalidValue, NotFound, SessionError, StoreError
 from sessions.handling import current as current_handling
 from sessions.manager import SessionManager
 from sessions.message import JsonValue, Usage
@@ -30,9 +30,14 @@ Spent = Callable[[Address, Usage], Awaitable[Reply | None]]
 """Counts what a reply has cost a person; gives the warning they are to have, if any."""
 
 STOPPING = 0.5  # seconds that /stop waits until what there is of a reply is kept
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between attempts to store a reply, doubled each time
 LEAST_ROOM = 64  # tokens for the conversation, however long the instructions are
 
 _CUT = "The reply reached the model's limit of length. Say “go on” for the rest."
+_HELD = (
+    "I can not store this reply now, and nothing else either: the disk is full, or fails. I hold it and try again; "
+    "tell the person who runs this bot."
+)
 _KEPT = "This message is kept, but not answered, because the reply before it was stopped."
 log = logging.getLogger(__name__)
 
@@ -78,7 +83,7 @@ class TurnRunner:
         self._room = max(LEAST_ROOM, max_context_tokens - ByteEstimate().count(system_prompt or ""))
         self._running: dict[str, set[asyncio.Task[None]]] = {}
         self._warned: set[str] = set()
-        self._parking = False
+        self._parked = asyncio.Event()
 
     async def say(self, sessions: SessionManager, inbound: Inbound, outlet: Outlet) -> asyncio.Task[None]:
         """Line up what a person said, to be stored and answered after what was said before; `ended` waits for it."""
@@ -92,14 +97,26 @@ class TurnRunner:
     async def stop(self, sessions: SessionManager, session_id: str) -> bool:
         """Break off the reply that is being made in a session; tell whether there was one."""
         running = self._running.get(session_id)
+        if running and not sessions.lanes.is_busy(session_id):
+            await asyncio.sleep(0)  # one that was just begun lines up in its first step
         stopped = sessions.lanes.stop(session_id)
         if stopped and running:
             await asyncio.wait(list(running), timeout=STOPPING)
         return stopped
 
+    def is_running(self, sessions: SessionManager, session_id: str) -> bool:
+        """Tell whether a reply is being made in a session, or is to be."""
+        return session_id in self._running or sessions.lanes.is_busy(session_id)
+
+    async def settled(self, session_id: str) -> None:
+        """Wait until what was lined up in a session by now is answered."""
+        running = self._running.get(session_id)
+        if running:
+            await asyncio.wait(list(running))
+
     def park(self) -> None:
         """From now on leave a turn that is cancelled as it is: it is taken up at the next start."""
-        self._parking = True
+        self._parked.set()
 
     # -- tasks -----------------------------------------------------------------------------------
 
@@ -127,7 +144,7 @@ class TurnRunner:
                 if not stopped:
                     await self._reply(sessions, turn, inbound.address, outlet)
         except asyncio.CancelledError:
-            if self._parking:
+            if self._parked.is_set():
                 raise
             await self._keep(sessions, session_id, inbound)
             await outlet.send(Reply(text=_KEPT))
@@ -137,7 +154,7 @@ class TurnRunner:
             async with sessions.lanes.enter(turn.session_id, _person(address)):
                 await self._reply(sessions, turn, address, outlet)
         except asyncio.CancelledError:
-            if self._parking:
+            if self._parked.is_set():
                 raise
             return  # stopped before it began; the message is stored
 
@@ -159,7 +176,7 @@ class TurnRunner:
             await self._stream(sessions, turn, said, outlet)
             said.ending = "complete"
         except asyncio.CancelledError:
-            if self._parking:
+            if self._parked.is_set():
                 raise
             said.ending = "stopped"
         except ModelError as error:
@@ -223,16 +240,7 @@ class TurnRunner:
         text, current = said.text, True
         try:
             if text or said.ending != "stopped":
-                self._promise(said, outlet)
-                outcome = await sessions.finish_turn(
-                    turn,
-                    content=text,
-                    usage=said.finished.usage,
-                    partial=said.partial,
-                    failed=said.ending == "failed",
-                    metadata=self._about(said),
-                )
-                current = outcome.current
+                current = await self._store(sessions, turn, said, outlet)
         except NotFound:
             current = False  # erased meanwhile, and the reply with it
         finally:
@@ -244,6 +252,39 @@ class TurnRunner:
             await outlet.send(said.excuse)
         elif said.finished.stop_reason == "length":
             await outlet.send(Reply(text=_CUT))
+
+    async def _store(self, sessions: SessionManager, turn: Turn, said: Said, outlet: Outlet) -> bool:
+        """Store the reply; tell whether it is still to be shown.
+
+        While the store takes nothing the reply is held and tried again, where its message is kept as well: asking
+        the model once more would cost its price, and the person has read it already.
+        """
+        pause = FIRST_PAUSE
+        while True:
+            self._promise(said, outlet)
+            try:
+                outcome = await sessions.finish_turn(
+                    turn,
+                    content=said.text,
+                    usage=said.finished.usage,
+                    partial=said.partial,
+                    failed=said.ending == "failed",
+                    metadata=self._about(said),
+                )
+                return outcome.current
+            except StoreError as error:
+                handling = current_handling()
+                if handling is None or self._parked.is_set():
+                    raise
+                handling.revert()
+                if not handling.told:
+                    with suppress(StoreError):  # it is said even so
+                        await outlet.send(Reply(text=_HELD, error=True))
+                    handling.told = True
+                log.warning("a reply can not be stored, trying again: %s", type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._parked.wait(), pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _promise(self, said: Said, outlet: Outlet) -> None:
         """Have the reply go out with what is stored of it; with nothing left to say its letter is done with."""

@@ -31,6 +31,8 @@ class Handling:
         self._parcels: list[Parcel] = []
         self.noting = False
         """Whether any write says that the letter has begun to take effect; for commands, which are not run twice."""
+        self.told = False
+        """Whether the person knows that the store takes nothing; they are told once, however often it is tried."""
 
     @property
     def progress(self) -> Mapping[str, JsonValue] | None:
@@ -45,9 +47,14 @@ class Handling:
         """Have the next write put a parcel into the post."""
         self._parcels.append(parcel)
 
-    def withdraw(self) -> None:
-        """Take back the parcels that no write has carried yet."""
-        self._parcels.clear()
+    def withdraw(self, parcel: Parcel | None = None) -> None:
+        """Take back a parcel that no write has carried yet; all of them, if none is named."""
+        self._parcels = [one for one in self._parcels if parcel is not None and one.id != parcel.id]
+
+    def revert(self) -> None:
+        """Take back all that no write has carried yet: it stands as it is stored."""
+        self._next = self.letter
+        self._parcels = []
 
     def finish(self) -> None:
         """Have the next write note that nothing is left to do."""

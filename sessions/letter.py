@@ -20,7 +20,8 @@ class LetterState(IntEnum):
 class Letter(NamedTuple):
     """An update as the platform sent it. `name` is unique within its channel; ids rise in order of arrival.
 
-    `attempts` counts the starts of the program at which it was still unfinished.
+    `attempts` counts the starts of the program at which it had begun to take effect and was still unfinished.
+    `again` says that it may have been worked on before, whatever came of it; it is not stored.
     """
 
     id: int
@@ -30,3 +31,4 @@ class Letter(NamedTuple):
     state: LetterState = LetterState.waiting
     attempts: int = 0
     progress: Mapping[str, JsonValue] | None = None
+    again: bool = False

@@ -51,20 +51,23 @@ class Mailbox:
         return [letter for letter, is_new in zip(letters, new, strict=True) if is_new]
 
     async def unfinished(self, channel: str) -> list[Letter]:
-        """Give what was not handled to its end before the program started, oldest first; counts the attempt.
+        """Give what was not handled to its end before the program started, oldest first.
 
-        One that does not open is left out and stays; `verify` tells of it.
+        Counts the attempt of those that had begun. One that does not open is left out and stays; `verify` tells of it.
         """
-        letters = []
+        letters, tried = [], []
         for row in await self._store.letters(self._channel(channel)):
             try:
                 letter = self._open_letter(row)
             except Tampered:
                 continue
-            letters.append(letter._replace(attempts=letter.attempts + 1))
-        if letters:
-            counted = self._census.change(Census(steps=len(letters)))
-            await self._store.post(Mail(tuple(self._letter_row(letter) for letter in letters), recount=counted))
+            if letter.state is LetterState.begun:
+                letter = letter._replace(attempts=letter.attempts + 1)
+                tried.append(self._letter_row(letter))
+            letters.append(letter._replace(again=True))
+        if tried:
+            counted = self._census.change(Census(steps=len(tried)))
+            await self._store.post(Mail(tuple(tried), recount=counted))
         return letters
 
     @asynccontextmanager

@@ -164,7 +164,7 @@ class Desk:
             nonce=partial(self._preview_nonce, letter.id),
             is_kept=self._is_kept,
             clock=self._clock,
-            again=letter.attempts > 0,
+            again=letter.again,
         )
         try:
             await self._handler(arrival.inbound(self.account), outlet)

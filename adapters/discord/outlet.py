@@ -104,7 +104,7 @@ class DiscordOutlet:
         if await self._is_kept(parcel):
             self._courier.fulfil(parcel, Envelope(target.encode(), Reply(text="")))
         elif (handling := current()) is not None:
-            handling.withdraw()
+            handling.withdraw(parcel)
 
     def _claim(self) -> Target:
         """Give where the next answer goes; only one can be the first to a command."""

@@ -46,9 +46,27 @@ async def test_what_came_in_is_there_after_a_restart_in_its_order(open_store: Op
             ("a", b"update a"),
             ("c", b"update c"),
         ]
-        assert [letter.attempts for letter in found] == [1, 1, 1]
+
+
+async def test_only_what_had_begun_counts_as_an_attempt(open_store: Opener) -> None:
+    """What waited through any number of starts is still to be tried for the first time."""
     async with open_store() as sessions:
-        assert [letter.attempts for letter in await sessions.mailbox.unfinished(HERE)] == [2, 2, 2]
+        await take_in(sessions, "waits", "begins")
+    for _ in range(3):
+        async with open_store() as sessions:
+            waits, begins = await sessions.mailbox.unfinished(HERE)
+            assert (waits.attempts, begins.attempts) == (0, 0)
+    async with open_store() as sessions:
+        with suppress(Crash):
+            async with sessions.mailbox.handling(begins) as handling:
+                handling.begin({"at": 1})
+                await handling.flush()
+                raise Crash
+    for start in range(1, 4):
+        async with open_store() as sessions:
+            waits, begins = await sessions.mailbox.unfinished(HERE)
+            assert (waits.attempts, begins.attempts) == (0, start)
+            assert await sessions.verify() == []
 
 
 async def test_an_update_that_is_repeated_is_not_taken_in_twice(open_store: Opener) -> None:
