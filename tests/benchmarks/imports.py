@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from statistics import median
@@ -25,7 +26,9 @@ def imports(python: Path, statement: str, root: Path) -> Values:
 
 def _once(python: Path, statement: str, root: Path) -> float:
     command = [str(python), "-c", _PROGRAM.format(statement=statement)]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    # With the compiled files that every installation has, also where the caller's Python writes none.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, cwd=root, env=kept, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         raise RuntimeError((done.stderr.strip().splitlines() or ["the import failed"])[-1])
     return float(done.stdout)
