@@ -59,7 +59,9 @@ def settings_options(command: F) -> F:
 
 
 @click.group(cls=PalaverGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Print the version."
+)
 def palaver() -> None:
     """Private, long-lived conversations with a language model, encrypted at rest.
 
@@ -89,8 +91,8 @@ def chat(
 ) -> int:
     """Chat in this terminal, or answer the lines of a pipe.
 
-    PROMPT is said first. From a pipe each line is a message, and only replies are written to standard
-    output.
+    PROMPT is said first. From a pipe each line is a message; only replies are written to standard
+    output, errors to standard error. When PROMPT is all and can not be answered, the exit code is 1.
     """
     if sum((session is not None, resume, continue_)) > 1:
         raise click.UsageError("Use only one of --session, --resume and --continue.")

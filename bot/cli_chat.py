@@ -8,14 +8,17 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapters.channel import Channel, Handler
+from adapters.console.pipe_channel import PipeChannel
 from adapters.reply import Reply
 from bot.application import Application, open_application
+from bot.cli_answers import Answers, leaving_by
 from bot.shell import complain, settings_for, tell
 from bot.startup import ExitCode, key_note, key_provider
 from bot.undisturbed import ended
@@ -27,7 +30,6 @@ from sessions.session import Session
 
 if TYPE_CHECKING:
     from adapters.console.console_channel import ConsoleChannel
-    from adapters.console.pipe_channel import PipeChannel
 
 _UNANSWERED = "Your last message has no reply yet: /retry answers it."
 _DUMB = ("dumb", "unknown", "")
@@ -77,8 +79,17 @@ async def _chat(settings: Settings, options: ChatOptions, address: Address) -> i
         channel = await _channel(settings, options, application, address)
         application.announce_through("console", channel.notify)
         application.start()
-        await _until_told_to_end(channel.run(application.handle))
+        if isinstance(channel, PipeChannel):
+            return await _answer_script(channel, application.handle, options, address)
+        await _until_told_to_end(channel, application.handle)
     return ExitCode.DONE
+
+
+async def _answer_script(channel: PipeChannel, handler: Handler, options: ChatOptions, address: Address) -> ExitCode:
+    """Answer the lines of a pipe; when the words of the command line were all, the code says how they fared."""
+    answers = Answers(handler, partial(channel.notify, address))
+    await _until_told_to_end(channel, answers.handle)
+    return ExitCode.UNMET if options.opening is not None and answers.only_failed else ExitCode.DONE
 
 
 async def choose_session(application: Application, options: ChatOptions, address: Address) -> None:
@@ -128,12 +139,18 @@ async def _channel(
             greeting="\n".join(lines),
             opening=options.opening,
         )
-    from adapters.console.pipe_channel import PipeChannel
-
-    pipe = PipeChannel(address, exports=exports, opening=options.opening, neutral=at_terminal)
+    source = os.open(os.devnull, os.O_RDONLY) if _nobody_types(options, at_terminal) else 0
+    pipe = PipeChannel(address, exports=exports, opening=options.opening, source=source, neutral=at_terminal)
     if unanswered:
         await pipe.notify(address, Reply(text=_UNANSWERED))
     return pipe
+
+
+def _nobody_types(options: ChatOptions, at_terminal: bool) -> bool:
+    """Tell whether nothing is to be read: as in x=$(palaver chat "hi"), or where the input was never open."""
+    if sys.stdin is None:
+        return True
+    return options.opening is not None and sys.stdin.isatty() and not at_terminal
 
 
 async def _is_unanswered(application: Application, address: Address) -> bool:
@@ -146,12 +163,16 @@ async def _is_unanswered(application: Application, address: Address) -> bool:
     return False
 
 
-async def _until_told_to_end(work: Coroutine[object, object, None]) -> None:
-    """Run the channel; SIGTERM, and a terminal that goes away, end it in order."""
-    task = asyncio.ensure_future(work)
+async def _until_told_to_end(channel: Channel, handler: Handler) -> None:
+    """Run the channel; SIGTERM, a terminal that goes away, and the words for it, end it in order."""
+
+    def leave() -> None:
+        task.cancel()
+
+    task = asyncio.ensure_future(channel.run(leaving_by(handler, leave)))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, leave)
     await ended(task)
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from bot.commands.markup import plural
 from bot.shell import complain, settings_for
 from bot.startup import ExitCode, key_provider, open_sessions
 from config.describe import describe
@@ -38,7 +39,7 @@ def preview_resets(*, days: int, home: Path | None, config_file: Path | None) ->
     except (SettingsError, SessionError) as error:
         return complain(error)
     if not planned:
-        click.echo(f"No resets in the next {days} days.")
+        click.echo(f"No resets in the next {plural(days, 'day')}.")
     for plan in planned:
         click.echo(_line(plan, ZoneInfo(settings.sessions.timezone)))
     return ExitCode.DONE

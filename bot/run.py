@@ -31,6 +31,10 @@ _NOTHING = (
     "(from the Developer Portal) in palaver.toml, or PALAVER_TELEGRAM__TOKEN or PALAVER_DISCORD__TOKEN in the "
     "environment; the README shows how, step by step. `palaver chat` talks in this terminal."
 )
+_NO_OPERATORS = (
+    "access.operators names nobody, so people are let in from here: whoever writes to the bot gets a code, "
+    "`palaver pair list` shows who waits and `palaver pair approve CODE` lets them in"
+)
 log = logging.getLogger(__name__)
 
 
@@ -49,7 +53,7 @@ def run_bot(*, home: Path | None, config_file: Path | None) -> int:
         tell(str(error))
         return ExitCode.CONFIGURATION
     except OSError as error:
-        tell(f"{error.filename or 'A file or socket'} can not be used: {error.strerror}.")
+        tell(f"{error.filename or 'A file or socket'} can not be used: {error.strerror or type(error).__name__}.")
         return ExitCode.UNMET
 
 
@@ -66,9 +70,20 @@ async def _run(settings: Settings) -> int:
             application.announce_through(channel.platform, channel.notify)
         application.start()
         async with ControlServer(settings.home / "control.sock", application.controls()):
-            log.info("running: %s", ", ".join(channel.platform for channel in channels))
+            platforms = [channel.platform for channel in channels]
+            # Whether the token is taken is known later: who is refused, or does not get through, says so.
+            log.info("starting: %s", ", ".join(_with_address(settings, platform) for platform in platforms))
+            if not settings.access.operators and "pairing" in map(application.access.mode_of, platforms):
+                log.info(_NO_OPERATORS)
             await _until_told_to_end(application, channels)
     return ExitCode.DONE
+
+
+def _with_address(settings: Settings, platform: str) -> str:
+    """Name a platform, and where it is looked for when that is not its own place."""
+    address = {"telegram": settings.telegram.api_url, "discord": settings.discord.api_url}.get(platform)
+    host = urlsplit(address or "").netloc
+    return f"{platform} at {host}" if host and host != "api.telegram.org" else platform
 
 
 def make_channels(settings: Settings, application: Application) -> list[LastingChannel]:
@@ -96,6 +111,7 @@ def make_channels(settings: Settings, application: Application) -> list[LastingC
                 sessions=application.sessions,
                 menu=commands,
                 suggester=application.suggest,
+                knows=application.admits,
                 api_url=settings.discord.api_url,
                 gateway_url=settings.discord.gateway_url,
                 always=settings.discord.always,

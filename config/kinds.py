@@ -32,6 +32,8 @@ class Secret:
     """A value that is never shown."""
 
 
+MOST_IDLE_MINUTES = 366 * 24 * 60  # as many as a conversation takes
+
 _EMPTY_IS_NONE = BeforeValidator(readers.none_if_empty)
 _OFF_IS_NONE = BeforeValidator(readers.none_if_off)
 
@@ -43,10 +45,10 @@ Scope = Annotated[
 Zone = Annotated[str, BeforeValidator(read_zone), Allowed("the name of a time zone")]
 DailyTime = Annotated[time | None, BeforeValidator(readers.read_time), _OFF_IS_NONE, WhenNone("off")]
 IdleMinutes = Annotated[
-    Annotated[int, Field(ge=1, le=525_600)] | None,
+    Annotated[int, Field(ge=1, le=MOST_IDLE_MINUTES)] | None,
     BeforeValidator(readers.read_number),
     _OFF_IS_NONE,
-    Allowed("a whole number of minutes from 1 to 525600 (a year), or off"),
+    Allowed(f"a whole number of minutes from 1 to {MOST_IDLE_MINUTES} (366 days), or off"),
     WhenNone("off"),
 ]
 Tags = Annotated[

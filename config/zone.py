@@ -6,6 +6,13 @@ import difflib
 import warnings
 from zoneinfo import ZoneInfo, available_timezones
 
+_UTC = frozenset(f"{area}{name}" for area in ("", "Etc/") for name in ("UTC", "UCT", "Universal", "Zulu"))
+
+
+def plain(name: str) -> str:
+    """Call UTC by the one name that people know it by."""
+    return "UTC" if name in _UTC else name
+
 
 def system_zone() -> str:
     """Name the zone of this machine; UTC where it has none."""
@@ -16,7 +23,7 @@ def system_zone() -> str:
             name = get_localzone_name()
         except (LookupError, ValueError, OSError):
             return "UTC"
-    return name if name and is_zone(name) else "UTC"
+    return plain(name) if name and is_zone(name) else "UTC"
 
 
 def is_zone(name: str) -> bool:
@@ -36,7 +43,7 @@ def read_zone(value: object) -> object:
     if name.lower() == "system":
         return system_zone()
     if is_zone(name):
-        return name
+        return plain(name)
     near = difflib.get_close_matches(name, available_timezones(), n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise ValueError(f"must be a zone of the tz database like Europe/Berlin, or system{hint}")

@@ -13,6 +13,7 @@ from bot.commands.command import Command, Kind, Parameter
 from bot.commands.grammar import next_argument, split, whole
 from bot.commands.markup import code
 from bot.commands.parameters import Parameters, Value
+from config.zone import plain
 from sessions.errors import InvalidValue
 from sessions.reset_policy import find_zone
 
@@ -134,7 +135,7 @@ def zones() -> dict[str, str]:
 
 def _zone(parameter: Parameter, given: str) -> str:
     word = "_".join(given.lower().split())
-    name = zones().get(word, given)
+    name = plain(zones().get(word, given))
     find_zone(name)
     return name
 

@@ -7,7 +7,7 @@ from bot.commands.context import Context
 from bot.commands.markup import code, plural
 from bot.commands.parameters import Parameters
 from bot.commands.times import ago, local
-from bot.commands.wording import checkpoint_name
+from bot.commands.wording import checkpoint_name, inside
 from sessions.checkpoint import Checkpoint
 
 
@@ -28,7 +28,8 @@ async def list_(context: Context, parameters: Parameters) -> Reply:
     session = await context.session()
     found = await context.sessions.list_checkpoints(session.id)
     if not found:
-        return Reply(text='No checkpoints in this conversation yet. `/checkpoint save "a name"` saves one.')
+        none = f"No checkpoints in this conversation{inside(context.address)} yet."
+        return Reply(text=f'{none} `/checkpoint save "a name"` saves one.')
     lines = (_line(context, checkpoint) for checkpoint in found)
     return Reply(text="\n".join((f"**{plural(len(found), 'checkpoint')}**", *lines)))
 

@@ -82,7 +82,8 @@ class Command:
     """One command of the table.
 
     `default` marks the sub-command that the first word alone stands for: `/history 5` is
-    `/history show 5`. `private` marks answers that show content or ids.
+    `/history show 5`. `private` marks answers that show content or ids, `frequent` the commands that are needed
+    most: where others read along, /help lists only these.
     """
 
     path: Path
@@ -94,6 +95,7 @@ class Command:
     access: Access = Access.EVERYONE
     private: bool = False
     default: bool = False
+    frequent: bool = False
 
     @property
     def name(self) -> str:

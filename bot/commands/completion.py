@@ -101,7 +101,9 @@ def _command_words(table: Sequence[Command], before: Sequence[str], word: str) -
 
 
 async def _choices(context: Context, parameter: Parameter, word: str) -> Iterable[Suggestion]:
-    return _matching([Suggestion(choice) for choice in parameter.choices], word)
+    meant = [choice for said, choice in parameter.also if said.startswith(word.lower())]
+    found = _matching([Suggestion(choice) for choice in parameter.choices], word)
+    return dict.fromkeys([*found, *map(Suggestion, meant)])
 
 
 async def _zones(context: Context, parameter: Parameter, word: str) -> Iterable[Suggestion]:

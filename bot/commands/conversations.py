@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from adapters.reply import Choice, Reply
 from bot.commands.context import Context
 from bot.commands.markup import code, plural
 from bot.commands.parameters import Parameters
-from bot.commands.wording import age, described, named
+from bot.commands.wording import age, described, inside, named
+from sessions.errors import Ambiguous, InvalidValue, VaultError
 from sessions.session import Session, Status
 
 PAGE = 20
-OFFERED = 5  # buttons under /resume
+OFFERED = 5  # at a time, where one is to be chosen
 
 
 async def new(context: Context, parameters: Parameters) -> Reply:
@@ -52,20 +54,19 @@ async def list_(context: Context, parameters: Parameters) -> Reply:
     more = len(sessions) - first - len(shown)
     if more:
         lines.append(f"\n{more:,} more: `/session list {first // PAGE + 2}`")
-    return Reply(text="\n".join((f"**{plural(len(sessions), 'conversation')}**", *lines)))
+    return Reply(text="\n".join((f"**{plural(len(sessions), 'conversation')}{inside(context.address)}**", *lines)))
 
 
 async def switch(context: Context, parameters: Parameters) -> Reply:
     """Answer /session switch."""
-    target = await context.sessions.find_session(context.address, parameters.text("which"))
-    return await _go_to(context, target)
+    return await _go_to(context, await find(context, parameters.text("which")))
 
 
 async def resume(context: Context, parameters: Parameters) -> Reply:
     """Answer /resume: the one asked for, the only other one, or a choice."""
     which = parameters.text("which")
     if which:
-        return await _go_to(context, await context.sessions.find_session(context.address, which))
+        return await _go_to(context, await find(context, which))
     sessions = await context.sessions.list_sessions(context.address)
     others = [(number, one) for number, one in enumerate(sessions, 1) if not one.status.is_current]
     if not others:
@@ -73,6 +74,22 @@ async def resume(context: Context, parameters: Parameters) -> Reply:
     if len(others) == 1:
         return await _go_to(context, others[0][1])
     return await _offer(context, others)
+
+
+async def find(context: Context, which: str) -> Session:
+    """Find a conversation by number, id or title. Where several fit, `InvalidValue` shows them as the list does."""
+    try:
+        return await context.sessions.find_session(context.address, which)
+    except Ambiguous as error:
+        raise InvalidValue(await _several(context, error)) from None
+
+
+async def _several(context: Context, error: Ambiguous) -> str:
+    sessions = await context.sessions.list_sessions(context.address)
+    fits = [(number, one) for number, one in enumerate(sessions, 1) if one.id in error.candidates]
+    most = f", the newest {OFFERED}" if len(fits) > OFFERED else ""
+    head = f"{code(error.reference)} fits {plural(len(fits), 'conversation')}{most}. Say which by number or id:"
+    return "\n".join([head, *[await line(context, number, one) for number, one in fits[:OFFERED]]])
 
 
 async def line(context: Context, number: int, session: Session) -> str:
@@ -89,13 +106,34 @@ async def _go_to(context: Context, target: Session) -> Reply:
     if target.status.is_current:
         return Reply(text=f"You are in {named(target)} already.")
     await context.services.stop(context.address)
-    session = await context.sessions.switch_session(context.address, target.id)
-    return Reply(text=f"Back in {named(session)}: {age(target, context.now)}. `/history` shows how it went.")
+    left = await _left(context)
+    await context.sessions.switch_session(context.address, target.id)
+    back = f"Back in {await described(context, target)}{inside(context.address)}: {age(target, context.now)}."
+    return Reply(text=f"{back} `/history` shows how it went. {await _ways(context, left)}".rstrip())
+
+
+async def _left(context: Context) -> Session | None:
+    """Give the conversation that is about to be left; one that does not open must not keep anybody in it."""
+    with suppress(VaultError):
+        return await context.sessions.current_session(context.address)
+    return None
+
+
+async def _ways(context: Context, left: Session | None) -> str:
+    """Say how to get back to the conversation that was left, and to the others."""
+    sessions = await context.sessions.list_sessions(context.address)
+    others = [one for one in sessions if not one.status.is_current]
+    if left is None or left.id not in [one.id for one in others]:
+        return "`/resume` offers the others." if others else ""
+    name = f"You left {await described(context, left)} ({plural(left.message_count, 'message')}):"
+    if len(others) == 1:
+        return f"{name} `/resume` goes back to it."
+    return f"{name} `/resume {left.id}` goes back to it, `/resume` offers the others."
 
 
 async def _offer(context: Context, others: Sequence[tuple[int, Session]]) -> Reply:
     offered = others[:OFFERED]
     lines = [await line(context, number, session) for number, session in offered]
     choices = tuple(Choice(label=str(number), text=f"/resume {session.id}") for number, session in offered)
-    text = "\n".join(("**Which one?** `/resume <number>`", *lines))
+    text = "\n".join((f"**Which one?** `/resume <number>`{inside(context.address)}", *lines))
     return Reply(text=text, choices=choices)

@@ -9,13 +9,15 @@ from bot.commands.command import Command, Topic, may_use
 from bot.commands.context import Context
 from bot.commands.grammar import command_word, first_word
 from bot.commands.lookup import find_command
+from sessions.address import ChatKind
 
 
 def answer(table: Sequence[Command], context: Context, asked: str) -> Reply:
     """List the commands, those of one group, or explain one."""
     table = [command for command in table if may_use(command, context)]
     if not asked:
-        return Reply(text=overview(table))
+        alone = context.address.chat_kind is ChatKind.PRIVATE
+        return Reply(text=overview(table) if alone else digest(table))
     word, rest = command_word(asked)
     group = [command for command in table if command.path[0] == word]
     if len(group) > 1 and not first_word(rest)[0]:
@@ -35,6 +37,13 @@ def overview(table: Sequence[Command]) -> str:
         "to begin a message with a slash, write two."
     )
     return "\n\n".join(parts)
+
+
+def digest(table: Sequence[Command]) -> str:
+    """List the commands that are needed most: what stands between other people's words is to be short."""
+    lines = [_line(command) for command in table if command.frequent]
+    more = "Write `/help` to me in private for all of them, or `/help <command>` for one."
+    return "\n".join(("**Most used**", *lines, more))
 
 
 def explain(command: Command) -> str:

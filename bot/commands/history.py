@@ -7,7 +7,7 @@ from bot.commands.context import Context
 from bot.commands.markup import code, plural, quoted
 from bot.commands.parameters import Parameters
 from bot.commands.times import ago
-from bot.commands.wording import named
+from bot.commands.wording import here, inside, named
 from sessions.export.formats import export_filename, parse_format
 from sessions.message import Message
 
@@ -29,7 +29,7 @@ async def show(context: Context, parameters: Parameters) -> Reply:
     session = await context.session()
     messages = await context.sessions.get_history(session.id, limit=parameters.number("n", DEFAULT_SHOWN))
     if not messages:
-        return Reply(text="Nothing has been said in this conversation yet.")
+        return Reply(text=f"Nothing has been said in this conversation{inside(context.address)} yet.")
     room = max(LEAST, BUDGET // len(messages))
     entries = [f"{_heading(context, message)}\n{quoted(message.content, limit=room)}" for message in messages]
     shown = f"the last {len(messages):,} of " if len(messages) < session.message_count else ""
@@ -63,7 +63,7 @@ async def search(context: Context, parameters: Parameters) -> Reply:
     words = parameters.text("words")
     hits = await context.sessions.search(context.address, words, limit=MAX_HITS)
     if not hits:
-        return Reply(text=f"Nothing you said or were told here holds {code(words)}.")
+        return Reply(text=f"Nothing you said or were told {here(context.address)} holds {code(words)}.")
     entries = [
         f"{named(hit.session)} · {_heading(context, hit.message)}\n{quoted(hit.snippet, limit=BUDGET // MAX_HITS)}"
         for hit in hits

@@ -8,7 +8,7 @@ from adapters.reply import Choice, Reply
 from bot.commands.context import Context
 from bot.commands.markup import code, plural
 from bot.commands.parameters import Parameters
-from bot.commands.wording import LEAVE_FIRST, named
+from bot.commands.wording import LEAVE_FIRST, named, place
 from bot.confirmations import Question
 from bot.linking import Linking, Offer
 from sessions.account import Account
@@ -64,8 +64,8 @@ async def _agree(context: Context, linking: Linking, offer: Offer) -> Question:
         return Reply(text="Now answer me in your other account: I asked there whether that is you.", private=True)
 
     return Question(
-        text=f"Link this account with {theirs}? Conversations that follow you through all chats (scope `peer`) become "
-        f"the same in both. {_joins(joining)} `/link off` takes it back.",
+        text=f"Link this account with {theirs}? Conversations that follow you through all chats (scope "
+        f"`per-peer`) become the same in both. {_joins(joining)} `/link off` takes it back.",
         yes="Yes, link them",
         run=agree,
     )
@@ -77,7 +77,9 @@ async def _complete(context: Context, linking: Linking, offer: Offer, other: Add
     linked = await context.sessions.linked_accounts(context.address)
     done = f"Linked: {_accounts(linked)}. {plural(joined, 'conversation')} joined. `/link off` takes it back."
     await context.services.tell(other, Reply(text=done, private=True))
-    return Reply(text=f"{done} `/session scope peer` shares this chat's conversation between them.")
+    return Reply(
+        text=f"{done} `/session scope per-peer` shares the conversation of {place(context.address)} between them."
+    )
 
 
 async def _unlink(context: Context) -> Reply:

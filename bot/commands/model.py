@@ -6,7 +6,7 @@ from adapters.reply import Reply
 from bot.commands.context import Context
 from bot.commands.markup import code, plural, quoted
 from bot.commands.parameters import Parameters
-from bot.commands.wording import tokens
+from bot.commands.wording import this_conversation, tokens
 from bot.models.errors import ModelError
 from sessions.context import Context as Window
 from sessions.message import Usage
@@ -76,7 +76,8 @@ async def usage(context: Context, parameters: Parameters) -> Reply:
     owned = await context.sessions.own_sessions(context.address)
     total = sum((one.usage for one in owned), Usage())
     messages = plural(sum(one.message_count for one in owned), "message")
+    current = f"{tokens(session.usage)}, {plural(session.message_count, 'message')}"
     return Reply(
-        text=f"**Tokens**\n- This conversation: {tokens(session.usage)}, {plural(session.message_count, 'message')}\n"
+        text=f"**Tokens**\n- {this_conversation(context.address)}: {current}\n"
         f"- All that are yours alone ({plural(len(owned), 'conversation')}): {tokens(total)}, {messages}"
     )

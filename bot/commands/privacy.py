@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 from adapters.reply import Document, Reply
+from bot.access import person_of
 from bot.commands.context import Context
 from bot.commands.markup import code, plural
 from bot.commands.parameters import Parameters
-from bot.commands.wording import LEAVE_FIRST, SCOPES
+from bot.commands.wording import LEAVE_FIRST, here, in_words
 from bot.confirmations import Question
 from sessions.errors import VaultError
 from sessions.session import Session
@@ -21,16 +22,17 @@ async def incognito(context: Context, parameters: Parameters) -> Reply:
     wanted = parameters.text("state")
     if not wanted:
         on = context.services.is_incognito(context.address)
-        return Reply(text=_STATES[on])
+        return Reply(text=_state(context, on))
     await context.services.stop(context.address)
     changed = await context.services.set_incognito(context.address, wanted == "on")
-    return Reply(text=_STATES[wanted == "on"] if changed else f"Incognito is {wanted} already.")
+    return Reply(text=_state(context, wanted == "on") if changed else f"Incognito is {wanted} already.")
 
 
-_STATES = {
-    True: "Incognito is on: what is said here is kept in memory only, and forgotten with `/incognito off`.",
-    False: "Incognito is off: what is said here is stored, encrypted.",
-}
+def _state(context: Context, on: bool) -> str:
+    what = f"what you say {here(context.address)} is"
+    if on:
+        return f"Incognito is on: {what} kept in memory only, and forgotten with `/incognito off`."
+    return f"Incognito is off: {what} stored, encrypted."
 
 
 async def mydata(context: Context, parameters: Parameters) -> Reply:
@@ -71,12 +73,12 @@ async def forgetme(context: Context, parameters: Parameters) -> Reply | Question
         text = (
             f"**Receipt**, {context.now:%Y-%m-%d %H:%M} UTC: {plural(receipt.sessions, 'conversation')} with "
             f"{plural(receipt.messages, 'message')} erased, their keys destroyed.\n"
-            "What you see in this chat, and what a model's provider may keep, is beyond my reach."
+            "What you see in your chats, and what a model's provider may keep, is beyond my reach."
         )
         return Reply(text=text, private=True)
 
     text = (
-        f"Erase everything of yours here, {plural(len(owned), 'conversation')} in all chats, for good? "
+        f"Erase everything of yours, {plural(len(owned), 'conversation')} in all chats, for good? "
         f"This can not be undone; `/mydata` gives you a copy first. {_SHARED}"
     )
     return Question(text=text, yes="Yes, erase everything", run=erase)
@@ -87,11 +89,13 @@ async def whoami(context: Context, parameters: Parameters) -> Reply:
     address = context.address
     scope = await context.sessions.scope_of(address)
     lines = [
-        f"- You: {code(address.user_id)}" + (f", called {code(context.author)}" if context.author else ""),
+        f"- You: {code(person_of(address))}" + (f", called {code(context.author)}" if context.author else ""),
         f"- Platform: {code(address.platform)}, bot account {code(address.account)}",
         f"- Chat: {code(address.chat_id)}, {address.chat_kind.value}",
-        f"- Your conversation here: `{scope.short}`, {SCOPES[scope]}",
+        f"- Your conversation {here(address)}: `{scope.value}`, {in_words(scope, address)}",
     ]
     if address.thread_id:
         lines.insert(3, f"- Topic: {code(address.thread_id)}")
+    if context.operator:
+        lines.insert(1, "- You run this bot: `/pair list` shows who waits to be let in")
     return Reply(text="\n".join(lines))

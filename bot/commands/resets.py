@@ -8,12 +8,15 @@ from adapters.reply import Reply
 from bot.commands.context import Context
 from bot.commands.parameters import Parameters
 from bot.commands.times import ahead, weekday
+from bot.commands.wording import here, this_conversation
 from sessions.reset_policy import ResetPolicy
 from sessions.resets import PlannedReset
 
-_NEVER = "No automatic resets here from now on. `/session reset-time` or `/session idle-reset` switches them on again."
-_OFF = "Automatic resets are off here."
-_EMPTY = "Nothing has been said here yet, so no automatic reset is to come."
+_NEVER = (
+    "No automatic resets {here} from now on. `/session reset-time` or `/session idle-reset` switches them on again."
+)
+_OFF = "Automatic resets are off {here}."
+_EMPTY = "Nothing has been said {here} yet, so no automatic reset is to come."
 
 
 async def keep(context: Context, parameters: Parameters) -> Reply:
@@ -21,7 +24,9 @@ async def keep(context: Context, parameters: Parameters) -> Reply:
     planned = await context.sessions.keep_session(context.address)
     if planned is None:
         return await _nothing_to_come(context)
-    return Reply(text=f"This conversation stays. The next automatic reset: {await _when(context, planned)}.")
+    return Reply(
+        text=f"{this_conversation(context.address)} stays. The next automatic reset: {await _when(context, planned)}."
+    )
 
 
 async def snooze(context: Context, parameters: Parameters) -> Reply:
@@ -30,7 +35,7 @@ async def snooze(context: Context, parameters: Parameters) -> Reply:
     planned = await context.sessions.snooze_reset(context.address, for_=minutes)
     if planned is None:
         return await _nothing_to_come(context)
-    return Reply(text=f"This conversation begins afresh not before {await _when(context, planned)}.")
+    return Reply(text=f"{this_conversation(context.address)} begins afresh not before {await _when(context, planned)}.")
 
 
 async def never(context: Context, parameters: Parameters) -> Reply:
@@ -39,12 +44,12 @@ async def never(context: Context, parameters: Parameters) -> Reply:
     if not rule.policy.is_off:  # the session has a rule of its own, which is before the chat's
         session = await context.session()
         await context.sessions.update_session(session.id, reset_policy=ResetPolicy(timezone=rule.policy.timezone))
-    return Reply(text=_NEVER)
+    return Reply(text=_NEVER.format(here=here(context.address)))
 
 
 async def _nothing_to_come(context: Context) -> Reply:
     rule = await context.sessions.reset_rule((await context.session()).id)
-    return Reply(text=_OFF if rule.policy.is_off else _EMPTY)
+    return Reply(text=(_OFF if rule.policy.is_off else _EMPTY).format(here=here(context.address)))
 
 
 async def _when(context: Context, planned: PlannedReset) -> str:

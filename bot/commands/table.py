@@ -6,6 +6,8 @@ comes from here.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from adapters.reply import Reply
 from bot.commands import (
     checkpoint,
@@ -25,6 +27,8 @@ from bot.commands.command import Access, Command, Kind, Parameter, Topic
 from bot.commands.context import Context
 from bot.commands.help import answer
 from bot.commands.parameters import Parameters
+from sessions.reset_policy import MAX_IDLE
+from sessions.scope import Scope
 
 _WHICH = Parameter(
     name="which",
@@ -56,6 +60,7 @@ COMMANDS: tuple[Command, ...] = (
         handler=conversations.new,
         example="/new Trip to Rome",
         parameters=(_TITLE,),
+        frequent=True,
     ),
     Command(
         path=("reset",),
@@ -70,6 +75,7 @@ COMMANDS: tuple[Command, ...] = (
         topic=Topic.CONVERSATION,
         handler=conversations.stop,
         example="/stop",
+        frequent=True,
     ),
     Command(
         path=("session", "show"),
@@ -79,6 +85,7 @@ COMMANDS: tuple[Command, ...] = (
         example="/session",
         private=True,
         default=True,
+        frequent=True,
     ),
     Command(
         path=("session", "list"),
@@ -108,6 +115,7 @@ COMMANDS: tuple[Command, ...] = (
             Parameter(name="which", kind=Kind.SESSION, summary="its number, id or title; the last one if left out"),
         ),
         private=True,
+        frequent=True,
     ),
     Command(
         path=("session", "title"),
@@ -157,19 +165,15 @@ COMMANDS: tuple[Command, ...] = (
         summary="Choose who shares your conversation in this chat",
         topic=Topic.SETTINGS,
         handler=settings.scope,
-        example="/session scope peer",
+        example="/session scope per-peer",
         parameters=(
             Parameter(
                 name="scope",
                 kind=Kind.CHOICE,
                 summary="who shares it",
                 required=True,
-                choices=("main", "peer", "channel", "channel-peer"),
-                also=(
-                    ("per-peer", "peer"),
-                    ("per-channel", "channel"),
-                    ("per-channel-peer", "channel-peer"),
-                ),
+                choices=tuple(scope.value for scope in Scope),
+                also=tuple((scope.short, scope.value) for scope in Scope),
             ),
         ),
     ),
@@ -199,7 +203,7 @@ COMMANDS: tuple[Command, ...] = (
                 summary="how many minutes",
                 required=True,
                 off=True,
-                maximum=366 * 24 * 60,
+                maximum=MAX_IDLE // timedelta(minutes=1),
             ),
         ),
     ),
@@ -277,6 +281,7 @@ COMMANDS: tuple[Command, ...] = (
         handler=timeline.undo,
         example="/undo 2",
         parameters=(_STEPS,),
+        frequent=True,
     ),
     Command(
         path=("redo",),
@@ -311,6 +316,7 @@ COMMANDS: tuple[Command, ...] = (
         parameters=(Parameter(name="n", kind=Kind.INTEGER, summary="how many messages, 10 if left out"),),
         private=True,
         default=True,
+        frequent=True,
     ),
     Command(
         path=("history", "search"),

@@ -7,6 +7,7 @@ from datetime import datetime
 from bot.commands.context import Context
 from bot.commands.markup import code, plural
 from bot.commands.times import ago, ahead, span, weekday
+from sessions.address import Address, ChatKind
 from sessions.checkpoint import Checkpoint
 from sessions.message import Usage
 from sessions.reset_policy import ResetPolicy
@@ -15,18 +16,55 @@ from sessions.session import Session
 
 LEAVE_FIRST = "You are incognito, and this is about what is stored. `/incognito off` first: that forgets the rest."
 WORDS = 40  # characters of the first message that stand for a missing title
-SCOPES = {
+_SCOPES = {
     Scope.MAIN: "the one conversation of this whole installation",
     Scope.PER_PEER: "yours, wherever you write to this bot on this platform",
-    Scope.PER_CHANNEL: "shared by everyone who writes in this chat",
-    Scope.PER_CHANNEL_PEER: "yours alone, in this chat",
+    Scope.PER_CHANNEL: "shared by everyone who writes in {place}",
+    Scope.PER_CHANNEL_PEER: "yours alone, in {place}",
 }
-READERS = {
+_READERS = {
     Scope.MAIN: "everyone this bot answers",
     Scope.PER_PEER: "only you",
-    Scope.PER_CHANNEL: "everyone in this chat",
+    Scope.PER_CHANNEL: "everyone in {place}",
     Scope.PER_CHANNEL_PEER: "only you",
 }
+_PLACES = {
+    ChatKind.PRIVATE: "this chat",
+    ChatKind.GROUP: "the group",
+    ChatKind.THREAD: "the thread",
+    ChatKind.CHANNEL: "the channel",
+}
+_CALLED = {("discord", ChatKind.GROUP): "the channel", ("telegram", ChatKind.THREAD): "the topic"}
+
+
+def place(address: Address) -> str:
+    """Name the chat an answer is about, which need not be the one it is read in: `this chat`, `the group`."""
+    return _CALLED.get((address.platform, address.chat_kind), _PLACES[address.chat_kind])
+
+
+def here(address: Address) -> str:
+    """Say where: `here`, or `in the group`, since what concerns a group may be read in a direct chat."""
+    return "here" if address.chat_kind is ChatKind.PRIVATE else f"in {place(address)}"
+
+
+def inside(address: Address) -> str:
+    """Add the place behind a word: ` in the group`, and nothing in a direct chat."""
+    return "" if address.chat_kind is ChatKind.PRIVATE else f" in {place(address)}"
+
+
+def this_conversation(address: Address) -> str:
+    """Name the current conversation: `This conversation`, or `The conversation in the group`."""
+    return "This conversation" if address.chat_kind is ChatKind.PRIVATE else f"The conversation in {place(address)}"
+
+
+def in_words(scope: Scope, address: Address) -> str:
+    """Tell a scope in words: `yours alone, in this chat`."""
+    return _SCOPES[scope].format(place=place(address))
+
+
+def readers(scope: Scope, address: Address) -> str:
+    """Tell who of the people can read a conversation: `only you`."""
+    return _READERS[scope].format(place=place(address))
 
 
 def named(session: Session) -> str:

@@ -27,7 +27,8 @@ class EchoBackend:
         tokens = _input_tokens(prompt)
         answer = _answer(prompt, tokens)
         for word in _WORDS.findall(answer):
-            await asyncio.sleep(self._word_delay)
+            if self._word_delay:
+                await asyncio.sleep(self._word_delay)
             yield TextDelta(word)
         yield Finished(Usage(tokens, _tokens(answer)))
 
@@ -46,8 +47,9 @@ def _answer(prompt: Prompt, tokens: int) -> str:
 def _context(seen: Sequence[Message], seq: int, tokens: int) -> str:
     summary = ", one of them a summary," if any(message.kind == "summary" for message in seen) else ""
     messages = "1 message" if len(seen) == 1 else f"{len(seen)} messages"
+    size = "1 token" if tokens == 1 else f"{tokens} tokens"
     return (
-        f"(Message {seq} of this conversation. I was sent {messages}{summary} of about {tokens} tokens; "
+        f"(Message {seq} of this conversation. I was sent {messages}{summary} of about {size}; "
         f"the oldest is “{_shortened(seen[0].content, 60)}”)"
     )
 

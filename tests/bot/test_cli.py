@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import sqlite3
 import stat
 import subprocess
@@ -135,7 +137,7 @@ def test_ephemeral_leaves_no_trace(shell: Shell) -> None:
     done = shell.chat("a secret", "/history", "/incognito off", "/undo", options=["--ephemeral"])
 
     assert "a secret" in done.out
-    assert "--ephemeral" in done.out
+    assert "--ephemeral" in done.err
     assert not shell.home.exists()
 
 
@@ -320,7 +322,8 @@ def test_a_conversation_that_was_tampered_with_does_not_lock_anybody_out(shell: 
     database.close()
     done = shell.chat("hi", "/session", "/new", "hi again")
 
-    assert "can not be opened" in done.lines[0]
+    assert done.err.count("can not be opened") == 2
+    assert "can not be opened" not in done.out
     assert "You said: “hi again”" in done.lines
     assert "I was sent 1 message " in done.out
 
@@ -336,12 +339,73 @@ def test_a_home_that_can_not_be_made_is_said(shell: Shell, tmp_path: Path) -> No
 
 
 def test_settings_of_a_model_that_can_not_work_are_told_to_the_person(shell: Shell) -> None:
-    """The conversation goes on: a wrong key is said as a reply, and the message is kept."""
+    """The conversation goes on: a wrong key is said among the errors, and the message is kept."""
     settings = {"PALAVER_MODEL__BACKEND": "openai", "PALAVER_MODEL__NAME": "x"}
     done = shell.chat("hi", "/history", **settings)
 
-    assert "model.api_key" in done.out
+    assert "model.api_key" in done.err
+    assert "model.api_key" not in done.out
     assert "> hi" in done.out
+
+
+def test_a_prompt_that_can_not_be_answered_ends_with_a_code(shell: Shell) -> None:
+    """A script that asks one thing sees the failure; one that goes on with further lines had a conversation."""
+    settings = {
+        "PALAVER_MODEL__BACKEND": "openai",
+        "PALAVER_MODEL__NAME": "x",
+        "PALAVER_MODEL__BASE_URL": "http://127.0.0.1:1/v1",
+        "PALAVER_MODEL__RETRIES": "0",
+    }
+    alone = shell.run("chat", "hi", **settings)
+    assert (alone.code, alone.out) == (1, "")
+    assert "not available" in alone.err
+    assert shell.run("chat", "/undo").code == 0  # the message is there, without a reply
+    refused = shell.run("chat", "/undo")
+    assert (refused.code, refused.out) == (1, "")
+    assert "nothing to undo" in refused.err
+    assert shell.run("chat", "hi", typed="/history\n", **settings).code == 0
+    piped = shell.run("chat", typed="hi\n", **settings)
+    assert (piped.code, piped.out) == (0, "")
+    assert "not available" in piped.err
+
+
+def test_a_prompt_whose_answer_is_wanted_elsewhere_waits_for_nothing(shell: Shell) -> None:
+    """As in x=$(palaver chat "hi") at a terminal: nobody means to type more, so the program ends."""
+    ours, theirs = os.openpty()
+    try:
+        done = subprocess.run(
+            shell.command("chat", "hi"),
+            cwd=ROOT,
+            env=shell.environ,
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 0
+    assert "You said: “hi”" in done.stdout
+
+
+def test_an_input_that_was_never_open_gives_no_lines(shell: Shell) -> None:
+    """Its number may belong to another file by then, which must not be read as messages."""
+    script = f"{shlex.join(shell.command('chat', 'hi'))} <&-"
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], cwd=ROOT, env=shell.environ, capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
+
+
+@pytest.mark.parametrize("word", ["/exit", "/quit", " /QUIT "])
+def test_a_word_leaves_the_conversation(shell: Shell, word: str) -> None:
+    """What follows it is not read, and the program ends as it should."""
+    done = shell.chat("one", word, "two")
+    assert "“one”" in done.out
+    assert "two" not in done.out
+    assert len(done.lines) == 2
 
 
 def test_the_version_is_printed(shell: Shell) -> None:

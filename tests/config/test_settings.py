@@ -65,7 +65,7 @@ def test_daily_reset_is_a_time_or_off(tmp_path: Path, text: str, at: time | None
     assert load(tmp_path, sessions__daily_reset=text).sessions.daily_reset == at
 
 
-@pytest.mark.parametrize(("text", "minutes"), [("1", 1), (525_600, 525_600), ("off", None)])
+@pytest.mark.parametrize(("text", "minutes"), [("1", 1), (527_040, 527_040), ("off", None)])
 def test_idle_reset_is_minutes_or_off(tmp_path: Path, text: object, minutes: int | None) -> None:
     """Minutes may be a number or its digits, `off` is none."""
     assert load(tmp_path, sessions__idle_reset_minutes=text).sessions.idle_reset_minutes == minutes
@@ -81,6 +81,12 @@ def test_system_zone_is_a_real_zone(tmp_path: Path) -> None:
     """The default zone is a name that the tz database knows."""
     zone = load(tmp_path).sessions.timezone
     assert load(tmp_path, sessions__timezone=zone).sessions.timezone == zone != "system"
+
+
+@pytest.mark.parametrize("name", ["Etc/UTC", "UTC", "Etc/Zulu", "UCT", "Universal"])
+def test_utc_has_one_name(tmp_path: Path, name: str) -> None:
+    """However a machine or a file calls it, people read UTC."""
+    assert load(tmp_path, sessions__timezone=name).sessions.timezone == "UTC"
 
 
 def test_paths_start_at_home_or_at_the_person(tmp_path: Path) -> None:
@@ -99,9 +105,9 @@ def test_paths_start_at_home_or_at_the_person(tmp_path: Path) -> None:
         ("sessions.timezone", "../../etc/passwd", "a zone of the tz database"),
         ("sessions.daily_reset", "24:00", "a time of day like 04:30, or off"),
         ("sessions.daily_reset", "4h", "a time of day like 04:30, or off"),
-        ("sessions.idle_reset_minutes", 0, "from 1 to 525600 (a year), or off"),
-        ("sessions.idle_reset_minutes", 525_601, "from 1 to 525600 (a year), or off"),
-        ("sessions.idle_reset_minutes", "soon", "from 1 to 525600 (a year), or off"),
+        ("sessions.idle_reset_minutes", 0, "from 1 to 527040 (366 days), or off"),
+        ("sessions.idle_reset_minutes", 527_041, "from 1 to 527040 (366 days), or off"),
+        ("sessions.idle_reset_minutes", "soon", "from 1 to 527040 (366 days), or off"),
         ("sessions.idle_reset_minutes", True, "must be a number"),
         ("sessions.retention_days", -1, "a whole number of days from 0 (keep)"),
         ("sessions.default_tags", ["ok", " "], "none of them empty"),

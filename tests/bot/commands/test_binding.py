@@ -135,6 +135,7 @@ def test_other_times_are_refused(given: str) -> None:
         ("Berlin", "Europe/Berlin"),
         ('"new york"', "America/New_York"),
         ("utc", "UTC"),
+        ("etc/utc", "UTC"),
     ],
 )
 def test_zones_are_read(given: str, zone: str) -> None:

@@ -30,7 +30,8 @@ async def test_sub_commands_are_completed(ann: Person) -> None:
 
 async def test_choices_zones_and_off_are_completed(ann: Person) -> None:
     """Fixed words of a parameter are offered in their place."""
-    assert await ann.completes("/session scope ch") == ["channel", "channel-peer"]
+    assert await ann.completes("/session scope per-ch") == ["per-channel", "per-channel-peer"]
+    assert await ann.completes("/session scope ch") == ["per-channel", "per-channel-peer"]
     assert await ann.completes("/history export ") == ["markdown", "json", "html", "text"]
     assert await ann.completes("/session idle-reset o") == ["off"]
     assert await ann.completes("/session reset-time 04:00 europe/berl") == ["Europe/Berlin"]

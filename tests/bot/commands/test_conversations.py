@@ -116,12 +116,18 @@ async def test_switching_to_where_one_is_changes_nothing(ann: Person) -> None:
 
 
 async def test_a_title_that_fits_twice_is_ambiguous(ann: Person) -> None:
-    """Two conversations of one name are told apart by number or id."""
+    """Two conversations of one name are shown as in the list, to be told apart by number or id."""
     await ann.types("/new Rome")
+    await ann.says("hello")
+    ann.clock.advance(3600)
     await ann.types("/new Rome")
-    reply = await ann.types("/session switch Rome")
-    assert reply.error
-    assert "fits 2 conversations" in reply.text
+    current = await ann.session()
+    for line in ("/session switch Rome", "/resume rome", "/session delete Rome"):
+        reply = await ann.types(line)
+        assert reply.error
+        assert "fits 2 conversations" in reply.text
+        assert f"- **1** `Rome` · **current** · 0 messages, just now · `{current.id}`" in reply.text
+        assert "- **2** `Rome` · 2 messages, 1 h ago" in reply.text
 
 
 async def test_resume_goes_to_the_only_other_one(ann: Person) -> None:
@@ -131,6 +137,40 @@ async def test_resume_goes_to_the_only_other_one(ann: Person) -> None:
     await ann.types("/new")
     await ann.types("/resume")
     assert (await ann.session()).id == old.id
+
+
+async def test_resume_says_where_one_is_and_how_to_get_back(ann: Person) -> None:
+    """Going to and fro between two conversations, each answer names both, by title or by their first words."""
+    await ann.types("/new Trip to Rome")
+    await ann.says("hello")
+    ann.clock.advance(3600)
+    await ann.types("/new")
+    await ann.says("what is the weather")
+    text = (await ann.types("/resume")).text
+    assert "Back in `Trip to Rome`: 2 messages, 1 h ago." in text
+    assert "You left untitled, `what is the weather` (2 messages): `/resume` goes back to it." in text
+    text = (await ann.types("/resume")).text
+    assert "Back in untitled, `what is the weather`: 2 messages, just now." in text
+    assert "You left `Trip to Rome` (2 messages): `/resume` goes back to it." in text
+
+
+async def test_resume_among_several_says_how_to_pick_another(ann: Person) -> None:
+    """The one that was left is named with its command, the others are offered again."""
+    for title in ("one", "two", "three"):
+        await ann.types(f"/new {title}")
+        await ann.says("hello")
+        ann.clock.advance(60)
+    three = await ann.session()
+    text = (await ann.types("/resume one")).text
+    assert f"You left `three` (2 messages): `/resume {three.id}` goes back to it, `/resume` offers the others." in text
+
+
+async def test_what_was_left_empty_is_not_offered(ann: Person) -> None:
+    """An empty conversation is not kept in the list, so nothing leads back to it."""
+    await ann.says("hello")
+    await ann.types("/new")
+    text = (await ann.types("/resume")).text
+    assert text.endswith("`/history` shows how it went.")
 
 
 async def test_resume_offers_a_choice(ann: Person) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.commands.table import COMMANDS
-from tests.bot.commands.person import Person
+from sessions.address import ChatKind
+from tests.bot.commands.person import ANN, Person
 
 
 async def test_help_lists_every_command(ann: Person) -> None:
@@ -13,6 +16,17 @@ async def test_help_lists_every_command(ann: Person) -> None:
     text = (await ann.types("/help")).text
     for command in COMMANDS:
         assert f"`{command.usage}`: {command.summary}" in text
+
+
+async def test_help_in_a_group_is_short(ann: Person) -> None:
+    """Between the words of others it lists what is needed most, and says where the rest stands."""
+    for kind in (ChatKind.GROUP, ChatKind.THREAD, ChatKind.CHANNEL):
+        group = Person(ann.sessions, ann.clock, address=replace(ANN, chat_id="g", chat_kind=kind))
+        lines = (await group.types("/help")).text.splitlines()
+        assert 6 <= len(lines) <= 8
+        assert any("`/new [title]`" in line for line in lines)
+        assert "`/help` to me in private" in lines[-1]
+        assert "/checkpoint delete" in (await group.types("/help checkpoint")).text
 
 
 async def test_help_explains_a_command(ann: Person) -> None:

@@ -93,6 +93,27 @@ async def test_whoami_tells_what_the_bot_sees(ann: Person) -> None:
     group = replace(ANN, chat_id="g", thread_id="7", chat_kind=ChatKind.GROUP)
     person = Person(ann.sessions, ann.clock, address=group, author="Ann")
     reply = await person.types("/whoami")
-    for part in ("You: `ann`, called `Ann`", "Platform: `console`", "Chat: `g`, group", "Topic: `7`", "`channel-peer`"):
+    for part in (
+        "You: `console:ann`, called `Ann`",
+        "Platform: `console`",
+        "Chat: `g`, group",
+        "Topic: `7`",
+        "Your conversation in the group: `per-channel-peer`, yours alone, in the group",
+    ):
         assert part in reply.text
     assert reply.private
+
+
+async def test_whoami_tells_those_who_run_the_bot_that_they_do(ann: Person) -> None:
+    """The settings name operators; whether one is meant by them is seen here, and by nobody else."""
+    assert "You run this bot" not in (await ann.types("/whoami")).text
+    ann.operator = True
+    assert (await ann.types("/whoami")).text.startswith("- You: `console:ann`\n- You run this bot")
+
+
+async def test_incognito_names_the_group_it_is_about(ann: Person) -> None:
+    """What holds in a group does not hold in the direct chat in which one may read of it."""
+    assert "what you say here is stored" in (await ann.types("/incognito")).text
+    group = Person(ann.sessions, ann.clock, address=replace(ANN, chat_id="g", chat_kind=ChatKind.GROUP))
+    assert "what you say in the group is stored" in (await group.types("/incognito")).text
+    assert "what you say in the group is kept in memory only" in (await group.types("/incognito on")).text

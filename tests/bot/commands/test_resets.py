@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
 
+from sessions.address import ChatKind
 from sessions.reset_policy import ResetPolicy
 from tests.bot.commands.person import ANN, Person
 
@@ -46,6 +48,17 @@ async def test_where_no_reset_comes_that_is_said(ann: Person, line: str) -> None
     assert (await ann.types(line)).text == "Automatic resets are off here."
     await ann.types("/session idle-reset 30")
     assert "Nothing has been said here yet" in (await ann.types(line)).text
+
+
+async def test_answers_in_a_group_name_it(ann: Person) -> None:
+    """A button of a warning is pressed in the direct chat, where "here" would mean another conversation."""
+    group = Person(ann.sessions, ann.clock, address=replace(ANN, chat_id="g", chat_kind=ChatKind.GROUP))
+    assert (await group.types("/session keep")).text == "Automatic resets are off in the group."
+    await group.says("hello")
+    assert "The conversation in the group begins afresh after" in (await group.types("/session idle-reset 30")).text
+    assert "The conversation in the group stays" in (await group.types("/session keep")).text
+    assert "The conversation in the group begins afresh not before" in (await group.types("/session snooze")).text
+    assert "No automatic resets in the group" in (await group.types("/session never-reset")).text
 
 
 async def test_never_switches_both_halves_off(ann: Person) -> None:

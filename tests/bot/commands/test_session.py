@@ -23,7 +23,7 @@ async def test_session_shows_all_there_is_to_know(ann: Person) -> None:
     for part in (
         f"`{session.id}` · active",
         "Title: `Trip to Rome`",
-        "Scope: `channel-peer`, yours alone, in this chat",
+        "Scope: `per-channel-peer`, yours alone, in this chat",
         "Can be read by: only you, and whoever runs this bot",
         "Created: 2026-01-01 00:00 UTC (10 min ago)",
         "Last activity: 10 min ago",
@@ -40,9 +40,47 @@ async def test_session_shows_all_there_is_to_know(ann: Person) -> None:
 async def test_session_in_a_group_says_who_sees_what(ann: Person) -> None:
     """In a group the chat sees what is said, and a shared conversation is read by everyone there."""
     group = Person(ann.sessions, ann.clock, address=replace(ANN, chat_id="g", chat_kind=ChatKind.GROUP))
-    assert "only you (the chat sees what is said in it)" in (await group.types("/session")).text
+    assert "only you (the group sees what is said in it)" in (await group.types("/session")).text
     await group.types("/session scope channel")
-    assert "everyone in this chat" in (await group.types("/session")).text
+    assert "everyone in the group" in (await group.types("/session")).text
+
+
+@pytest.mark.parametrize(
+    ("platform", "kind", "where"),
+    [
+        ("telegram", ChatKind.GROUP, "in the group"),
+        ("telegram", ChatKind.THREAD, "in the topic"),
+        ("discord", ChatKind.GROUP, "in the channel"),
+        ("discord", ChatKind.THREAD, "in the thread"),
+    ],
+)
+async def test_a_private_answer_about_a_group_says_that_it_is(
+    ann: Person, platform: str, kind: ChatKind, where: str
+) -> None:
+    """Read in a direct chat, "here" and "this chat" would mean another conversation than the one it is about."""
+    address = replace(ANN, platform=platform, chat_id="g", chat_kind=kind)
+    person = Person(ann.sessions, ann.clock, address=address)
+    await person.says("hello")
+    await person.types("/session idle-reset 30")
+    lines = "/session", "/session why", "/session list", "/whoami", "/usage", "/checkpoint", "/history search moon"
+    for line in lines:
+        text = (await person.types(line)).text
+        assert where in text, line
+        assert "this chat" not in text, line
+        assert " here" not in text, line
+
+
+async def test_a_fork_names_the_conversation_it_came_from(ann: Person) -> None:
+    """By its title and its id; by the id alone once it is erased."""
+    await ann.types("/new Trip to Rome")
+    await ann.says("hello")
+    rome = await ann.session()
+    await ann.types("/fork By train")
+    assert f"Forked from: `Trip to Rome` (`{rome.id}`)" in (await ann.types("/session")).text
+    await ann.sessions.delete_session(rome.id)
+    text = (await ann.types("/session")).text
+    assert "Trip to Rome" not in text
+    assert f"Forked from: `{rome.id}`" in text
 
 
 async def test_session_tells_incognito(ann: Person) -> None:
@@ -54,7 +92,7 @@ async def test_session_tells_incognito(ann: Person) -> None:
 async def test_why_names_scope_key_and_rule(ann: Person) -> None:
     """Where nothing is set, that is what it says."""
     text = (await ann.types("/session why")).text
-    assert "Scope: `channel-peer`, yours alone, in this chat." in text
+    assert "Scope: `per-channel-peer`, yours alone, in this chat." in text
     assert "platform `console`, bot account `local`, chat `terminal`, person `ann`" in text
     assert "no automatic resets. It is the default of this bot." in text
 
@@ -99,7 +137,7 @@ async def test_tags_are_added_and_removed(ann: Person) -> None:
     assert (await ann.types("/session untag ITALY")).text == "Tags: `work`, `food`."
     reply = await ann.types("/session untag moon")
     assert reply.error
-    assert "No such tag here. Tags: `work`, `food`." in reply.text
+    assert "This conversation has no such tag. Tags: `work`, `food`." in reply.text
 
 
 async def test_too_many_tags_are_refused(ann: Person) -> None:

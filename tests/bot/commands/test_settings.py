@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from config.kinds import MOST_IDLE_MINUTES
+from sessions.reset_policy import MAX_IDLE
 from sessions.scope import Scope
 from tests.bot.commands.person import ANN, Person, manager
 from tests.conftest import ManualClock
@@ -15,7 +18,7 @@ async def test_scope_changes_whose_conversation_it_is(ann: Person) -> None:
     """Another scope is another conversation; the first one is kept and found again."""
     await ann.says("just between us")
     reply = await ann.types("/session scope peer")
-    assert "`/session scope channel-peer` goes back" in reply.text
+    assert "`/session scope per-channel-peer` goes back" in reply.text
     assert await ann.history() == []
     elsewhere = Person(ann.sessions, ann.clock, address=replace(ANN, chat_id="other"))
     await elsewhere.types("/session scope per-peer")
@@ -30,6 +33,18 @@ async def test_the_same_scope_changes_nothing(ann: Person) -> None:
     ann.application.replying = True
     assert "already" in (await ann.types("/session scope channel-peer")).text
     assert ann.application.replying
+
+
+@pytest.mark.parametrize("scope", Scope, ids=str)
+async def test_a_scope_is_spelled_as_in_the_settings_and_taken_in_either_way(ann: Person, scope: Scope) -> None:
+    """One spelling is shown everywhere; the short one is understood as well."""
+    ann.application.main_scope_allowed = True
+    for said in (scope.value, scope.short):
+        await ann.types(f"/session scope {said}")
+        assert await ann.sessions.scope_of(ann.address) is scope
+        assert f"`{scope.value}`" in (await ann.types(f"/session scope {said}")).text
+        for line in ("/session", "/session why", "/whoami"):
+            assert f"`{scope.value}`" in (await ann.types(line)).text
 
 
 async def test_main_is_refused_where_everybody_is_let_in(ann: Person) -> None:
@@ -57,7 +72,7 @@ async def test_nothing_is_shared_while_incognito(ann: Person, scope: str) -> Non
 
 async def test_an_unknown_scope_lists_the_known_ones(ann: Person) -> None:
     """A scope that does not exist is answered with those that do."""
-    assert "`main`, `peer`, `channel`, `channel-peer`" in (await ann.types("/session scope everyone")).text
+    assert "`main`, `per-peer`, `per-channel`, `per-channel-peer`" in (await ann.types("/session scope everyone")).text
 
 
 async def test_reset_time_is_set_and_switched_off(ann: Person) -> None:
@@ -91,6 +106,14 @@ async def test_a_reset_really_comes_and_can_be_taken_back(ann: Person) -> None:
 async def test_a_rule_without_anything_said_waits(ann: Person) -> None:
     """An empty conversation has nothing to reset yet."""
     assert "none while nothing has been said" in (await ann.types("/session idle-reset 30")).text
+
+
+async def test_the_longest_silence_is_that_of_the_library(ann: Person) -> None:
+    """Who asks for more is told the most that is allowed, and that is allowed indeed."""
+    most = MAX_IDLE // timedelta(minutes=1)
+    assert most == MOST_IDLE_MINUTES  # the settings allow the same
+    assert f"from 1 to {most:,}, or `off`" in (await ann.types(f"/session idle-reset {most + 1}")).text
+    assert not (await ann.types(f"/session idle-reset {most}")).error
 
 
 @pytest.mark.parametrize("line", ["/session idle-reset 0", "/session idle-reset 9999999", "/session reset-time 25:00"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.bot.commands.person import Person
+from sessions.address import ChatKind
+from tests.bot.commands.person import ANN, Person
 
 
 async def test_undo_and_redo_of_a_turn(ann: Person) -> None:
@@ -39,6 +42,19 @@ async def test_undo_goes_back_to_the_conversation_before(ann: Person) -> None:
     assert (await ann.session()).id == first.id
 
 
+async def test_undo_names_the_conversation_it_leads_to_but_not_before_a_group(ann: Person) -> None:
+    """In a direct chat by its title; in a group neither title nor id is shown to everybody."""
+    group = Person(ann.sessions, ann.clock, address=replace(ANN, chat_id="g", chat_kind=ChatKind.GROUP))
+    for person, name in ((ann, "`Rome`"), (group, "another conversation")):
+        await person.types("/new Rome")
+        await person.says("one")
+        rome = await person.session()
+        await person.types("/new")
+        text = (await person.types("/undo")).text
+        assert f"You are in {name} now, with 2 messages" in text
+        assert rome.id not in text
+
+
 async def test_undo_tells_no_words(ann: Person) -> None:
     """The answer can be read by the whole chat, so nothing of what was said is in it."""
     await ann.types("/new secret")
@@ -71,11 +87,18 @@ async def test_fork_leaves_the_original_alone(ann: Person) -> None:
     original = await ann.session()
     reply = await ann.types("/fork What if by train")
     assert "`What if by train`, with 2 messages" in reply.text
-    assert f"`/resume {original.id}`" in reply.text
+    assert f"The original stays as it is: `/resume {original.id}`" in reply.text
     await ann.says("two")
     assert await ann.history() == ["one", "I see.", "two", "I see."]
     await ann.types(f"/resume {original.id}")
     assert await ann.history() == ["one", "I see."]
+
+
+async def test_fork_names_the_original_by_its_title(ann: Person) -> None:
+    """An id alone says nothing to a person who gave a title."""
+    await ann.types("/new Trip to Rome")
+    await ann.says("one")
+    assert "The original, `Trip to Rome`, stays as it is" in (await ann.types("/fork")).text
 
 
 @pytest.mark.parametrize("line", ["/undo", "/redo", "/retry", "/fork", "/history clear"])

@@ -20,6 +20,11 @@ async def test_echo_repeats_and_tells_its_context() -> None:
     )
 
 
+async def test_echo_counts_one_token_as_one() -> None:
+    """A single token is no plural."""
+    assert "of about 1 token;" in (await hear(EchoBackend(), ask("hi"))).text
+
+
 async def test_echo_is_deterministic() -> None:
     """The same prompt gives the same reply and the same usage."""
     first, second = [await hear(EchoBackend(), ask("one")) for _ in range(2)]
