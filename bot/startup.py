@@ -89,6 +89,7 @@ def open_sessions(
         timezone=settings.sessions.timezone,
         idle_reset_minutes=settings.sessions.idle_reset_minutes,
         default_tags=settings.sessions.default_tags,
+        backend=settings.model.backend,
         summarizer=summarizer,
         clock=clock,
         read_only=read_only,

@@ -46,10 +46,11 @@ class Lifecycle:
         lanes: Lanes,
         now: Now,
         tags: Sequence[str],
+        backend: str | None,
     ) -> None:
         self._store, self._vault, self._cache, self._census = store, vault, cache, census
         self._directory, self._resets, self._lanes, self._now = directory, resets, lanes, now
-        self._tags = tuple(tags)
+        self._tags, self._backend = tuple(tags), backend
         self.locks = KeyedLocks()
 
     async def get_or_create(self, address: Address) -> LiveSession:
@@ -140,6 +141,7 @@ class Lifecycle:
 
     async def _fresh(self, profile: Profile) -> Draft:
         """Prepare a session that is not stored yet."""
+        profile = replace(profile, backend=profile.backend or self._backend)
         session_id, now = new_id(), self._now()
         wrapped, cipher = self._vault.new_session_key(session_id)
         row = SessionRow(

@@ -13,6 +13,7 @@ from typing import Literal, Self, overload
 
 from sessions.account import Account
 from sessions.address import Address, ChatKind
+from sessions.catalogue import Catalogue
 from sessions.census import CensusKeeper
 from sessions.checkpoint import Checkpoint
 from sessions.cipher import Entropy
@@ -91,6 +92,7 @@ class SessionManager:
         platform_resets: Mapping[str, ResetPolicy] | None = None,
         chat_kind_resets: Mapping[ChatKind, ResetPolicy] | None = None,
         default_tags: Sequence[str] = (),
+        backend: str | None = None,
         summarizer: Summarizer | None = None,
         token_counter: TokenCounter | None = None,
         clock: Clock = clock_time.time,
@@ -103,8 +105,8 @@ class SessionManager:
 
         `encryption_key` is 32 bytes, or one or several key providers, the one for new keys first.
         `db_path` None keeps everything in memory and leaves no trace. `hot_messages` decrypted messages of
-        `hot_sessions` sessions stay in memory. Opening raises `StoreHeld`, `WrongKey`, `KeyRefused`,
-        `StoreTooNew` or `StoreReadOnly`; then nothing was changed.
+        `hot_sessions` sessions stay in memory. `backend` names who answers in sessions that are begun here. Opening
+        raises `StoreHeld`, `WrongKey`, `KeyRefused`, `StoreTooNew` or `StoreReadOnly`; then nothing was changed.
         """
         path = None if db_path is None else Path(db_path)
         options = Options(
@@ -115,6 +117,7 @@ class SessionManager:
                 chat_kinds=chat_kind_resets or {},
             ),
             tags=tuple(check_name(tag, "a tag", MAX_TAG) for tag in default_tags),
+            backend=backend,
             summarizer=summarizer,
             counter=token_counter or ByteEstimate(),
             clock=clock,
@@ -168,6 +171,11 @@ class SessionManager:
     def key_for(self, purpose: str) -> bytes:
         """Derive 16 bytes that only holders of this store's key know, the same at every start."""
         return self._vault.index("purpose", purpose.encode())
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Every conversation there is, whoever it belongs to: for operators only."""
+        return self._parts.catalogue
 
     @property
     def mailbox(self) -> Mailbox:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from sessions.cache import SessionCache
+from sessions.catalogue import Catalogue
 from sessions.census import CensusKeeper
 from sessions.context import ContextBuilder
 from sessions.directory import Directory
@@ -41,6 +42,7 @@ class Options:
     scope: Scope
     rules: ResetRules
     tags: Sequence[str]
+    backend: str | None
     summarizer: Summarizer | None
     counter: TokenCounter
     clock: Clock
@@ -70,6 +72,7 @@ class Parts:
     inspection: Inspection
     mailbox: Mailbox
     links: Links
+    catalogue: Catalogue
 
     @classmethod
     def assemble(
@@ -91,6 +94,7 @@ class Parts:
             lanes=lanes,
             now=now,
             tags=options.tags,
+            backend=options.backend,
         )
         timeline = Timeline(cache, transcripts, directory, lifecycle, resets, now)
         contexts = ContextBuilder(transcripts, options.counter)
@@ -120,4 +124,5 @@ class Parts:
             inspection=Inspection(store, cache, transcripts, preferences, census, mailbox),
             mailbox=mailbox,
             links=Links(store, cache, directory, preferences, lifecycle.locks, now),
+            catalogue=Catalogue(store, vault, directory.snapshot),
         )

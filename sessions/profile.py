@@ -27,6 +27,7 @@ class Profile:
     title: str | None = None
     tags: tuple[str, ...] = ()
     model: str | None = None
+    backend: str | None = None  # who answered when it was begun
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
     policy: ResetPolicy | None = None  # None: the rule of the chat, the platform or the program holds
     forked_from: str | None = None
@@ -37,7 +38,9 @@ class Profile:
 
     def carried_over(self) -> Profile:
         """Give the settings that a reset keeps."""
-        return replace(self, forked_from=None, metadata={}, waived_ms=0, kept_ms=0, snoozed_ms=0, warned_ms=0)
+        return replace(
+            self, backend=None, forked_from=None, metadata={}, waived_ms=0, kept_ms=0, snoozed_ms=0, warned_ms=0
+        )
 
     def encode(self) -> bytes:
         """Write as JSON."""
@@ -48,6 +51,8 @@ class Profile:
             said["tags"] = list(self.tags)
         if self.model is not None:
             said["model"] = self.model
+        if self.backend is not None:
+            said["backend"] = self.backend
         if self.metadata:
             said["metadata"] = dict(self.metadata)
         if self.policy is not None:
@@ -69,6 +74,7 @@ class Profile:
                 title=_optional_text(said.get("title")),
                 tags=tuple(_text(tag) for tag in said.get("tags", ())),
                 model=_optional_text(said.get("model")),
+                backend=_optional_text(said.get("backend")),
                 metadata=_object(said.get("metadata", {})),
                 policy=None if policy is None else decode_policy(policy),
                 forked_from=_optional_text(said.get("forked_from")),

@@ -48,6 +48,7 @@ class Session:
     next_reset_at: datetime | None = None
     forked_from: str | None = None
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
+    backend: str | None = None
 
 
 def new_id() -> str:

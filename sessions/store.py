@@ -8,7 +8,7 @@ another caller in between, also when the caller is cancelled.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sessions.records import (
     Census,
@@ -24,6 +24,9 @@ from sessions.records import (
     PreferenceRow,
     SessionRow,
 )
+
+Order = Literal["last_activity_at", "message_count", "tokens"]
+"""What sessions can be sorted by as they are stored."""
 
 Recount = Callable[[Census], Census]
 """Works out the sealed counts after a change from those before; runs inside the unit of work."""
@@ -117,6 +120,30 @@ class Store(Protocol):
 
     async def sessions_after(self, number: int, limit: int) -> list[SessionRow]:
         """Page through all sessions by number."""
+
+    async def sessions_by_number(self, numbers: Sequence[int]) -> list[SessionRow]:
+        """Give those of these sessions that are there, in no order."""
+
+    async def sessions_with_prefix(self, prefix: str, limit: int) -> list[SessionRow]:
+        """Give up to `limit` sessions whose id begins so, in order of id."""
+
+    async def numbers(
+        self,
+        order: Order,
+        *,
+        descending: bool,
+        status: str | None,
+        since: int | None,
+        until: int | None,
+        limit: int | None,
+    ) -> list[int]:
+        """Give the numbers of all sessions in an order; `since` and `until` (not included) bound the last activity."""
+
+    async def ids(self) -> dict[int, str]:
+        """Give the id of every session by its number."""
+
+    async def count_messages(self) -> list[tuple[int, int, int, int]]:
+        """Count stored messages by session number, day since 1970 in UTC, and role."""
 
     async def due(self, until_ms: int, limit: int) -> list[SessionRow]:
         """List current sessions whose `next_reset_at` is not after `until_ms`, earliest first."""

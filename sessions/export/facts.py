@@ -40,6 +40,8 @@ def facts(transcript: Transcript) -> Iterator[tuple[str, str]]:
     yield "Title", one_line(session.title or "") or "untitled"
     yield "Status", session.status.value
     yield "Scope", session.scope.value
+    if session.backend:
+        yield "Backend", one_line(session.backend)
     if session.model:
         yield "Model", one_line(session.model)
     if session.tags:

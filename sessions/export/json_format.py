@@ -80,6 +80,8 @@ def _session(session: Session, full: bool) -> str:
         reset = session.next_reset_at
         fields["tags"] = f"[{', '.join(map(encode_string, session.tags))}]"
         fields["model"] = _optional(session.model)
+        if session.backend is not None:
+            fields["backend"] = encode_string(session.backend)
         fields["usage"] = _usage(session.usage)
         fields["next_reset_at"] = f'"{iso(to_ms(reset))}"' if reset else "null"
         fields["forked_from"] = _optional(session.forked_from)

@@ -83,6 +83,7 @@ def _session(fields: Fields) -> Session:
         title=fields.optional_text("title"),
         tags=tuple(fields.texts("tags")),
         model=fields.optional_text("model"),
+        backend=fields.optional_text("backend"),
         created_at=from_ms(fields.time("created_at")),
         last_activity_at=from_ms(fields.time("last_activity_at")),
         updated_at=from_ms(fields.time("updated_at")),

@@ -34,13 +34,19 @@ from sessions.sqlite.files import OwnerLock, is_there, prepare, tighten
 from sessions.sqlite.ranges import RangeReader
 from sessions.sqlite.readers import PooledReader, Reader, WriterReader
 from sessions.sqlite.writer import Writer, translate
-from sessions.store import Recount
+from sessions.store import Order, Recount
 
 SYNCHRONOUS = "FULL"  # NORMAL loses acknowledged commits in a power cut
 BUSY_SECONDS = 5  # a lock that somebody else holds is waited for this long
+DAY_MS = 86_400_000
 ERASE_BATCH = 5_000  # rows removed in one transaction, so that erasing never blocks the chat
 
 _SESSION = f"SELECT {', '.join(COLUMNS)} FROM session "
+_SORTED: dict[Order, str] = {
+    "last_activity_at": "last_activity_at",
+    "message_count": "message_count",
+    "tokens": "input_tokens + output_tokens",
+}
 # Positions are the lower 24 bits of an id, the session's number is above them.
 _STRAYS = "SELECT count(*) FROM {} WHERE id BETWEEN ? AND ? AND id & 0xFFFFFF NOT BETWEEN 1 AND ?"
 _OWNED = "(SELECT number FROM session UNION SELECT number FROM erasure)"
@@ -257,6 +263,44 @@ class SqliteStore:
         """Page through all sessions by number."""
         rows = await self._reader.fetch(_SESSION + "WHERE number > ? ORDER BY number LIMIT ?", (number, limit))
         return [SessionRow(*row) for row in rows]
+
+    async def sessions_by_number(self, numbers: Sequence[int]) -> list[SessionRow]:
+        """Give those of these sessions that are there."""
+        where = f"WHERE number IN ({', '.join('?' * len(numbers))})"
+        return [SessionRow(*row) for row in await self._reader.fetch(_SESSION + where, tuple(numbers))]
+
+    async def sessions_with_prefix(self, prefix: str, limit: int) -> list[SessionRow]:
+        """Give sessions whose id begins so."""
+        where = "WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+        bounds = (prefix, f"{prefix}\U0010ffff", limit)
+        return [SessionRow(*row) for row in await self._reader.fetch(_SESSION + where, bounds)]
+
+    async def numbers(
+        self,
+        order: Order,
+        *,
+        descending: bool,
+        status: str | None,
+        since: int | None,
+        until: int | None,
+        limit: int | None,
+    ) -> list[int]:
+        """Give the numbers of all sessions in an order."""
+        conditions = {"status = ?": status, "last_activity_at >= ?": since, "last_activity_at < ?": until}
+        asked = {sql: value for sql, value in conditions.items() if value is not None}
+        where = f"WHERE {' AND '.join(asked)}" if asked else ""
+        way = "DESC" if descending else "ASC"
+        sql = f"SELECT number FROM session {where} ORDER BY {_SORTED[order]} {way}, number {way} LIMIT ?"
+        return [row[0] for row in await self._reader.fetch(sql, (*asked.values(), -1 if limit is None else limit))]
+
+    async def ids(self) -> dict[int, str]:
+        """Give the id of every session."""
+        return dict(await self._reader.fetch("SELECT number, id FROM session"))
+
+    async def count_messages(self) -> list[tuple[int, int, int, int]]:
+        """Count stored messages by session, day and role."""
+        sql = f"SELECT id >> 24 AS number, at / {DAY_MS} AS day, role, count(*) FROM message GROUP BY number, day, role"
+        return await self._reader.fetch(sql)
 
     async def due(self, until_ms: int, limit: int) -> list[SessionRow]:
         """List current sessions whose reset is due."""
