@@ -11,6 +11,7 @@ from dataclasses import replace
 from adapters.channel import Outlet
 from adapters.inbound import Call, Inbound
 from adapters.reply import Reply
+from bot.access import person_of
 from bot.commands.context import Context
 from bot.commands.failures import failure
 from bot.commands.grammar import command_word, strip
@@ -22,6 +23,7 @@ from bot.silence import HUSHED, SILENT, Silence
 from bot.turn_runner import TurnRunner
 from bot.undisturbed import ended
 from sessions.address import Address
+from sessions.audit import acting
 from sessions.errors import NotFound, SessionError, VaultError
 from sessions.handling import Handling
 from sessions.handling import current as current_handling
@@ -83,6 +85,7 @@ class Dispatcher:
         reply it is to stop.
         """
         async with AsyncExitStack() as stack:
+            stack.enter_context(acting(person_of(inbound.address)))
             with suppress(TimeoutError):
                 async with asyncio.timeout(STOP_WAITS if _is_stop(inbound) else None):
                     await stack.enter_async_context(self._order.hold(_chat(inbound.address)))

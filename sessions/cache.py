@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from sessions.draft import Draft
 from sessions.errors import NotFound, Tampered
-from sessions.handling import riding
 from sessions.live import LiveSession
+from sessions.passengers import riding
 from sessions.records import SessionRow
 from sessions.reset_rule import ResetRule
 from sessions.session import Status, looks_like_id
@@ -81,6 +81,12 @@ class SessionCache:
         for live in self._live.values():
             if live.row.key_idx == key_idx:
                 live.rule = None
+
+    def forget_tails(self) -> None:
+        """Have the forks read anew what they share, after a text was changed."""
+        for live in self._live.values():
+            if live.journal.foreign:
+                live.forget_tail()
 
     def add(self, live: LiveSession) -> None:
         """Keep a session that was just made."""

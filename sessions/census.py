@@ -9,7 +9,7 @@ from sessions.errors import Tampered
 from sessions.records import Census
 from sessions.store import Recount
 
-_COUNTS = struct.Struct(">7q")  # signed, as SQLite counts: a changed row must not raise anything else
+_COUNTS = struct.Struct(">8q")  # signed, as SQLite counts: a changed row must not raise anything else
 
 
 class CensusKeeper:

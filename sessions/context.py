@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sessions.errors import InvalidValue
 from sessions.live import LiveSession
 from sessions.message import Message
 from sessions.tokens import TokenCounter, cost
-from sessions.transcripts import PAGE, Transcripts
+from sessions.transcripts import Transcripts
 
 StrategyName = Literal["recent", "smart", "summarize"]
 STRATEGIES: tuple[StrategyName, ...] = ("recent", "smart", "summarize")
@@ -42,6 +42,14 @@ class Context:
         return len(self.messages)
 
 
+class Newest(NamedTuple):
+    """The newest groups of messages that fit, oldest first, whether nothing was left out, and what they cost."""
+
+    groups: list[list[Message]]
+    whole: bool
+    tokens: int
+
+
 class ContextBuilder:
     """Chooses messages within a budget of tokens. Reads from the end, so that length costs nothing."""
 
@@ -51,8 +59,8 @@ class ContextBuilder:
     async def recent(self, live: LiveSession, max_tokens: int) -> Context:
         """Take the newest messages that fit."""
         check_budget(max_tokens)
-        groups, _ = await self.newest(live, max_tokens, whole_turns=False)
-        return self._context(live, groups, "recent")
+        newest = await self.newest(live, max_tokens, whole_turns=False)
+        return self._context(live, newest.groups, newest.tokens, "recent")
 
     async def smart(self, live: LiveSession, max_tokens: int, note: str | None = None) -> Context:
         """Take the newest turn, the last summary, system and important messages, more turns, turns at checkpoints.
@@ -62,33 +70,32 @@ class ContextBuilder:
         check_budget(max_tokens)
         kept = [m for m in await self._transcripts.kept(live, MAX_KEPT) if m.kind != "unreadable"]
         summary = next((m for m in reversed(kept) if m.kind == "summary"), None)
-        newest, whole = await self.newest(live, max_tokens, after=covers(summary))
+        newest, whole, tokens = await self.newest(live, max_tokens, after=covers(summary))
         if whole and summary is None:
-            return self._context(live, newest, "smart", note)
+            return self._context(live, newest, tokens, "smart", note)
         chosen = _Choice(self._sum, max_tokens)
         chosen.take(newest[-1:])
         chosen.take(await self._first_rank(live, kept, summary), share=0.5)
         chosen.take(newest[-2::-1], share=0.8, contiguous=True)
         chosen.take(await self._edges(live, covers(summary)))
         chosen.take(newest[-2::-1], contiguous=True)
-        return self._context(live, chosen.groups, "smart", note)
+        return self._context(live, chosen.groups, chosen.spent, "smart", note)
 
-    async def newest(
-        self, live: LiveSession, budget: int, *, after: int = 0, whole_turns: bool = True
-    ) -> tuple[list[list[Message]], bool]:
-        """Give the newest groups of messages that fit, oldest first, and whether nothing was left out."""
+    async def newest(self, live: LiveSession, budget: int, *, after: int = 0, whole_turns: bool = True) -> Newest:
+        """Give the newest groups of messages that fit, oldest first."""
         spent = 0
         groups: list[list[Message]] = []
         async for group in self._backwards(live, whole_turns):
             if group[-1].seq <= after:
                 break
             said = [m for m in group if m.kind not in ("summary", "unreadable") and m.seq > after]
-            spent += self._sum(said)
-            if spent > budget:
-                return groups[::-1], False
+            size = self._sum(said)
+            if spent + size > budget:
+                return Newest(groups[::-1], False, spent)
+            spent += size
             if said:
                 groups.append(said)
-        return groups[::-1], True
+        return Newest(groups[::-1], True, spent)
 
     # -- choosing ------------------------------------------------------------------------------
 
@@ -106,11 +113,10 @@ class ContextBuilder:
 
     async def _pages(self, live: LiveSession) -> AsyncIterator[list[Message]]:
         """Read from the end: what is in memory first, then page by page."""
-        page = await self._transcripts.last(live, 64)
+        page = await self._transcripts.newest(live)
         while page:
             yield page
-            end = page[0].seq - 1
-            page = await self._transcripts.window(live, max(1, end - PAGE + 1), end) if end else []
+            page = await self._transcripts.before(live, page[0].seq)
 
     async def _first_rank(self, live: LiveSession, kept: list[Message], summary: Message | None) -> list[list[Message]]:
         """Give the summary, then system messages, then the turns of important ones, each newest first."""
@@ -143,12 +149,17 @@ class ContextBuilder:
         return sum(cost(message, self._counter) for message in messages)
 
     def _context(
-        self, live: LiveSession, groups: Sequence[Sequence[Message]], strategy: StrategyName, note: str | None = None
+        self,
+        live: LiveSession,
+        groups: Sequence[Sequence[Message]],
+        tokens: int,
+        strategy: StrategyName,
+        note: str | None = None,
     ) -> Context:
         messages = sorted((m for group in groups for m in group), key=_place)
         return Context(
             messages=tuple(messages),
-            tokens=self._sum(messages),
+            tokens=tokens,
             strategy=strategy,
             dropped=live.row.message_count - len(messages),
             note=note,
@@ -159,7 +170,7 @@ class _Choice:
     """Groups of messages taken so far, within a budget."""
 
     def __init__(self, size: Callable[[Sequence[Message]], int], budget: int) -> None:
-        self._size, self._budget, self._spent = size, budget, 0
+        self._size, self._budget, self.spent = size, budget, 0
         self._have: set[int] = set()
         self.groups: list[list[Message]] = []
 
@@ -168,8 +179,8 @@ class _Choice:
         for group in groups:
             fresh = [m for m in group if m.seq not in self._have]
             size = self._size(fresh)
-            if self._spent + size <= self._budget * share:
-                self._spent += size
+            if self.spent + size <= self._budget * share:
+                self.spent += size
                 self._have |= {m.seq for m in fresh}
                 self.groups.append(fresh)
             elif contiguous:

@@ -63,7 +63,7 @@ class Draft:
         return (before.key_idx, before.owner_idx) != (self.row.key_idx, self.row.owner_idx)
 
     def landed(self) -> None:
-        """Take over what was committed; a moved head keeps only the part of the tail it still has."""
+        """Take over what was committed; after a move of the head the newest messages are others."""
         live = self.live
         moved = self.row.head != live.row.head
         rekeyed = self._moved()
@@ -73,4 +73,4 @@ class Draft:
         for kind, said in self._said:
             live.journal.apply(kind, self.now_ms, said)
         if moved or self.revised:
-            live.tail, live.tail_whole = [], self.row.message_count == 0
+            live.forget_tail()

@@ -8,21 +8,25 @@ next start. Forks that read the erased messages get them sealed under their own 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
+from sessions.audit import Audit, AuditKind
 from sessions.cache import SessionCache
 from sessions.census import CensusKeeper
 from sessions.draft import Draft
 from sessions.errors import NotFound, VaultError
-from sessions.handling import riding
 from sessions.journal import EntryKind
 from sessions.keyed_locks import KeyedLocks
 from sessions.live import LiveSession
+from sessions.message import JsonValue
+from sessions.passengers import riding
 from sessions.records import Census, SessionRow
 from sessions.store import Store
 from sessions.transcripts import Transcripts
+
+MOST_NAMED = 100  # sessions that one entry of the audit names by their ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +47,11 @@ class Erasure:
         transcripts: Transcripts,
         census: CensusKeeper,
         locks: KeyedLocks,
+        audit: Audit,
         now: Callable[[], int],
     ) -> None:
         self._store, self._cache, self._transcripts = store, cache, transcripts
-        self._census, self._locks, self._now = census, locks, now
+        self._census, self._locks, self._audit, self._now = census, locks, audit, now
 
     async def erase(self, rows: Sequence[SessionRow], *, unused: bool = False) -> Receipt:
         """Erase sessions and hand over to forks what they still read.
@@ -65,7 +70,7 @@ class Erasure:
                 await self._hand_over(numbers, reader)
             try:
                 if there:
-                    with riding(self._store) as mail:
+                    with self._noting(there), riding(self._store) as mail:
                         recount = self._census.change(Census(sessions=-len(there)))
                         await self._store.erase_sessions(sorted(numbers), recount, mail)
             finally:
@@ -74,6 +79,11 @@ class Erasure:
         if there:
             await self._store.sweep_erased()
         return Receipt(sessions=len(there), messages=sum(row.stored for row in there))
+
+    def _noting(self, rows: Sequence[SessionRow]) -> AbstractContextManager[None]:
+        named: list[JsonValue] = [row.id for row in rows[:MOST_NAMED]]
+        messages = sum(row.stored for row in rows)
+        return self._audit.noting(AuditKind.ERASURE, sessions=named, count=len(rows), messages=messages)
 
     async def _is_there(self, row: SessionRow) -> SessionRow | None:
         """Give the row as it is by now: the session may have been handed something since."""
@@ -117,7 +127,7 @@ class Erasure:
                     await self._find_again(draft, index, count)
             draft.released += {place.number for place in places if place.number and (whole or place.number in numbers)}
             await self._cache.commit([draft])
-            fork.tail, fork.tail_whole = [], False
+            fork.forget_tail()
 
     async def _find_again(self, draft: Draft, index: int, count: int) -> None:
         """Name a foreign place by where it lies on the fork's line now."""

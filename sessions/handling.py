@@ -1,7 +1,7 @@
 """Handling: what the work on one letter still has to write, carried along by whatever is written next.
 
 So a letter is handled exactly once: what it brings about and the note that it was brought about are one unit of
-work. Nothing passes it from hand to hand; it goes with the task, and with the tasks that this one starts.
+work.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from sessions.letter import Letter, LetterState
 from sessions.message import JsonValue
 from sessions.parcel import Parcel
+from sessions.passengers import Passenger, aboard
 from sessions.records import Mail
 from sessions.store import Store
 
@@ -21,7 +22,7 @@ Sealer = Callable[[Letter, Letter, list[Parcel]], Mail]
 """Makes rows of a letter, from how it stands and how it is to stand, and of new parcels."""
 
 
-class Handling:
+class Handling(Passenger):
     """One letter while it is worked on."""
 
     def __init__(self, store: Store, letter: Letter, seal: Sealer) -> None:
@@ -62,12 +63,13 @@ class Handling:
 
     async def flush(self) -> None:
         """Write what no other write has carried."""
-        with self._riding(self._store, noting=False) as mail:
+        with self.board(self._store, noting=False) as mail:
             if mail is not None:
                 await self._store.post(mail)
 
     @contextmanager
-    def _riding(self, store: Store, *, noting: bool) -> Iterator[Mail | None]:
+    def board(self, store: Store, *, noting: bool) -> Iterator[Mail | None]:
+        """Go with a write: how far the letter has come, and what is to go out."""
         if store is not self._store:  # another store could not do both as one unit of work
             yield None
             return
@@ -90,23 +92,13 @@ def current() -> Handling | None:
     return _current.get()
 
 
-@contextmanager
-def riding(store: Store, *, noting: bool = True) -> Iterator[Mail | None]:
-    """Give what a write to `store` must carry; if the write fails it stays for the next."""
-    handling = _current.get()
-    if handling is None:
-        yield None
-        return
-    with handling._riding(store, noting=noting) as mail:
-        yield mail
-
-
 @asynccontextmanager
 async def handled(handling: Handling) -> AsyncGenerator[Handling, None]:
     """Work on a letter; when the work ends by itself the letter is finished."""
     token = _current.set(handling)
     try:
-        yield handling
+        with aboard(handling):
+            yield handling
         handling.finish()
         await handling.flush()
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sessions.audit import Audit
 from sessions.cache import SessionCache
 from sessions.census import CensusKeeper
 from sessions.errors import SessionError, Tampered
@@ -25,9 +26,10 @@ class Inspection:
         preferences: Preferences,
         census: CensusKeeper,
         mailbox: Mailbox,
+        audit: Audit,
     ) -> None:
         self._store, self._cache, self._transcripts = store, cache, transcripts
-        self._preferences, self._census, self._mailbox = preferences, census, mailbox
+        self._preferences, self._census, self._mailbox, self._audit = preferences, census, mailbox, audit
 
     async def run(self) -> list[str]:
         """Inspect the whole store."""
@@ -40,6 +42,7 @@ class Inspection:
             problems.append(str(error))
         if damaged := await self._mailbox.verify():
             problems.append(f"{damaged} letters or parcels do not open")
+        problems += await self._audit.verify()
         last = 0
         while rows := await self._store.sessions_after(last, BATCH):
             for row in rows:
@@ -54,7 +57,16 @@ class Inspection:
             self._census.check(sealed)
         except Tampered as error:
             return [str(error)]
-        names = ("sessions", "preferences", "changes to preferences", "letters", "steps of letters", "parcels", "parts")
+        names = (
+            "sessions",
+            "preferences",
+            "changes to preferences",
+            "letters",
+            "steps of letters",
+            "parcels",
+            "parts",
+            "entries of the audit",
+        )
         counts = zip(names, sealed.counts, real.counts, strict=True)
         wrong = [f"{there} {name} are stored where there must be {due}" for name, due, there in counts if due != there]
         return await self.counts() if wrong and sealed != await self._store.census() else wrong

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sessions.address import Address
+from sessions.audit import Audit, AuditKind
 from sessions.cache import SessionCache
 from sessions.census import CensusKeeper
 from sessions.directory import Directory
@@ -47,10 +48,11 @@ class Lifecycle:
         now: Now,
         tags: Sequence[str],
         backend: str | None,
+        audit: Audit,
     ) -> None:
         self._store, self._vault, self._cache, self._census = store, vault, cache, census
         self._directory, self._resets, self._lanes, self._now = directory, resets, lanes, now
-        self._tags, self._backend = tuple(tags), backend
+        self._tags, self._backend, self._audit = tuple(tags), backend, audit
         self.locks = KeyedLocks()
 
     async def get_or_create(self, address: Address) -> LiveSession:
@@ -126,7 +128,8 @@ class Lifecycle:
     async def _hand_on(self, live: LiveSession, fresh: Draft, *, op: str, status: Status) -> None:
         ended = self._ended(live, status)
         note_move([ended, fresh], op, live.place, Place(fresh.row.id, fresh.row.head))
-        await self._cache.commit([ended, fresh], self._census.change(Census(sessions=1)))
+        with self._audit.noting(AuditKind.RESET, how=op, session=live.row.id, then=fresh.row.id):
+            await self._cache.commit([ended, fresh], self._census.change(Census(sessions=1)))
 
     def _ended(self, live: LiveSession, status: Status) -> Draft:
         draft = Draft(live, self._now())

@@ -25,6 +25,7 @@ from sessions.records import (
 )
 from sessions.reset_rule import ResetRule
 from sessions.session import Session, Status
+from sessions.tail import Tail
 from sessions.vault import Vault
 
 _FORMAT = b"palaver\x01"  # part of all associated data; a new record format gets a new one
@@ -56,7 +57,6 @@ class LiveSession:
         "row",
         "rule",
         "tail",
-        "tail_whole",
     )
 
     def __init__(
@@ -73,8 +73,7 @@ class LiveSession:
         self.lock = asyncio.Lock()
         self.dropped = False
         self.rule: ResetRule | None = None  # looked up once, forgotten when somebody changes it
-        self.tail: list[Message] = []
-        self.tail_whole = row.message_count == 0  # the tail reaches back to the first message
+        self.tail = Tail(empty=row.message_count == 0)
         self.profile = profile or self._open_profile()
 
     @classmethod
@@ -110,6 +109,7 @@ class LiveSession:
             next_reset_at=None if row.next_reset_at is None else moment(row.next_reset_at),
             forked_from=profile.forked_from,
             metadata=profile.metadata,
+            backend=profile.backend,
         )
 
     # -- messages ------------------------------------------------------------------------------
@@ -217,6 +217,10 @@ class LiveSession:
         )  # fmt: skip
         mac = self.cipher.mac(self._fixed + head + row.status.encode())
         return HeadUpdate(*numbers, mac, row.number, row.version)
+
+    def forget_tail(self) -> None:
+        """Have the newest messages read anew, after the head was moved or a text was changed."""
+        self.tail = Tail(empty=self.row.message_count == 0)
 
     def moved(self) -> None:
         """Take over that the session belongs to another key or owner."""

@@ -13,6 +13,7 @@ from typing import Literal, Self, overload
 
 from sessions.account import Account
 from sessions.address import Address, ChatKind
+from sessions.audit import Audit, AuditKind
 from sessions.catalogue import Catalogue
 from sessions.census import CensusKeeper
 from sessions.checkpoint import Checkpoint
@@ -176,6 +177,11 @@ class SessionManager:
     def catalogue(self) -> Catalogue:
         """Every conversation there is, whoever it belongs to: for operators only."""
         return self._parts.catalogue
+
+    @property
+    def audit(self) -> Audit:
+        """What was done with conversations, and by whom."""
+        return self._parts.audit
 
     @property
     def mailbox(self) -> Mailbox:
@@ -367,6 +373,8 @@ class SessionManager:
         async with self._parts.cache.locked(session_id) as live:  # of one moment: nothing is said meanwhile
             checkpoints = await self._parts.timeline.checkpoints(session_id, automatic=True)
             transcript = await Exporter(self._parts.transcripts, self._now).gather(live, checkpoints)
+        if not self._read_only:
+            await self._parts.audit.note(AuditKind.EXPORT, session=session_id, format=wanted)
         return export(transcript, format=wanted, include_metadata=include_metadata)
 
     # -- the line of time ----------------------------------------------------------------------
@@ -385,7 +393,8 @@ class SessionManager:
 
     async def restore_checkpoint(self, checkpoint_id: str) -> Session:
         """Go back to a checkpoint. What was said since stays reachable."""
-        return (await self._parts.timeline.restore(checkpoint_id)).snapshot()
+        with self._parts.audit.noting(AuditKind.RESTORE, checkpoint=checkpoint_id):
+            return (await self._parts.timeline.restore(checkpoint_id)).snapshot()
 
     async def delete_checkpoint(self, checkpoint_id: str) -> Checkpoint:
         """Remove a checkpoint; the messages stay."""
@@ -491,11 +500,13 @@ class SessionManager:
 
     async def link(self, main: Address, other: Address) -> int:
         """Let another account share a person's per-peer conversations; give the number of sessions that joined."""
-        return await self._parts.links.link(main, other)
+        with self._parts.audit.noting(AuditKind.LINK, joined=True):
+            return await self._parts.links.link(main, other)
 
     async def unlink(self, address: Address) -> int:
         """Let an account stand alone again, with the sessions that began there; give their number."""
-        return await self._parts.links.unlink(address)
+        with self._parts.audit.noting(AuditKind.LINK, joined=False):
+            return await self._parts.links.unlink(address)
 
     async def linked_accounts(self, address: Address) -> list[Account]:
         """List all accounts of a person, this one among them."""
@@ -508,7 +519,8 @@ class SessionManager:
     async def set_scope(self, address: Address, scope: Scope | str) -> Scope:
         """Choose the scope of a person in a chat. Conversations under the other scopes are kept."""
         chosen = Scope.parse(scope)
-        await self._parts.directory.set_scope(address, chosen)
+        with self._parts.audit.noting(AuditKind.SCOPE, scope=chosen.value):
+            await self._parts.directory.set_scope(address, chosen)
         return chosen
 
     async def reset_rule(self, session_id: str) -> ResetRule:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from sessions.audit import Audit
 from sessions.cache import SessionCache
 from sessions.catalogue import Catalogue
 from sessions.census import CensusKeeper
@@ -73,12 +74,14 @@ class Parts:
     mailbox: Mailbox
     links: Links
     catalogue: Catalogue
+    audit: Audit
 
     @classmethod
     def assemble(
         cls, store: Store, vault: Vault, census: CensusKeeper, options: Options, lanes: Lanes, now: Callable[[], int]
     ) -> Self:
         """Make the parts, those that others need first."""
+        audit = Audit(store, vault.audit, vault.install_id, census, now)
         preferences = Preferences(store, vault, census, remember=not options.read_only)
         resets = Resets(preferences, options.rules)
         cache = SessionCache(store, vault, resets.rule, size=options.hot_sessions, remember=not options.read_only)
@@ -95,6 +98,7 @@ class Parts:
             now=now,
             tags=options.tags,
             backend=options.backend,
+            audit=audit,
         )
         timeline = Timeline(cache, transcripts, directory, lifecycle, resets, now)
         contexts = ContextBuilder(transcripts, options.counter)
@@ -120,9 +124,10 @@ class Parts:
             sweep=Sweep(store, cache, lifecycle, resets, preferences, lanes, now),
             warnings=ResetWarnings(store, cache, resets, lanes, now),
             postponement=Postponement(cache, resets, now),
-            erasure=Erasure(store, cache, transcripts, census, lifecycle.locks, now),
-            inspection=Inspection(store, cache, transcripts, preferences, census, mailbox),
+            erasure=Erasure(store, cache, transcripts, census, lifecycle.locks, audit, now),
+            inspection=Inspection(store, cache, transcripts, preferences, census, mailbox, audit),
             mailbox=mailbox,
             links=Links(store, cache, directory, preferences, lifecycle.locks, now),
             catalogue=Catalogue(store, vault, directory.snapshot),
+            audit=audit,
         )

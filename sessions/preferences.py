@@ -12,9 +12,9 @@ from sessions.address import Address
 from sessions.census import CensusKeeper
 from sessions.cipher import Unopened
 from sessions.errors import Tampered
-from sessions.handling import riding
 from sessions.keyed_locks import KeyedLocks
 from sessions.message import JsonValue
+from sessions.passengers import riding
 from sessions.profile import decode_policy, encode_policy
 from sessions.records import Census, PreferenceRow
 from sessions.reset_policy import ResetPolicy

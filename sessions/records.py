@@ -6,7 +6,7 @@ open; the rest is what a store needs to find, order and guard the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -160,12 +160,25 @@ class ParcelRow(NamedTuple):
     body: bytes
 
 
+class AuditRow(NamedTuple):
+    """One sealed entry of the audit. `link` authenticates it together with the entry before it, and so all before."""
+
+    number: int
+    at: int
+    body: bytes
+    link: bytes
+
+
 class Mail(NamedTuple):
-    """What a unit of work does to letters and parcels besides its own: these rows replace or join those there are."""
+    """What a unit of work does besides its own: these letters and parcels replace or join those there are.
+
+    `audit` is given the newest entry of the audit and gives those that follow; it runs inside the unit of work.
+    """
 
     letters: tuple[LetterRow, ...] = ()
     parcels: tuple[ParcelRow, ...] = ()
     recount: Callable[[Census], Census] | None = None
+    audit: Callable[[AuditRow | None], Sequence[AuditRow]] | None = None
 
 
 class Census(NamedTuple):
@@ -182,6 +195,7 @@ class Census(NamedTuple):
     steps: int = 0  # states and attempts of all letters
     parcels: int = 0
     parts: int = 0  # sent of all parcels
+    audits: int = 0
 
     @property
     def counts(self) -> tuple[int, ...]:

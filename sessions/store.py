@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 from sessions.records import (
+    AuditRow,
     Census,
     Change,
     EntryRow,
@@ -77,7 +78,7 @@ class Store(Protocol):
         """Store the letters whose names are not known yet; tell which of them are new."""
 
     async def post(self, mail: Mail) -> None:
-        """Store letters as they stand now, and parcels."""
+        """Store letters as they stand now, parcels, and entries of the audit."""
 
     async def forget_mail(self, before: int, counted: Callable[[Census], Recount]) -> int:
         """Remove finished letters and sent parcels with ids below `before`; give how many."""
@@ -183,6 +184,12 @@ class Store(Protocol):
 
     async def all_mail(self) -> tuple[list[LetterRow], list[ParcelRow]]:
         """List every letter and every parcel, for verifying."""
+
+    async def audit(self, after: int, limit: int) -> list[AuditRow]:
+        """Page through the audit by number, oldest first."""
+
+    async def newest_audit(self, limit: int) -> list[AuditRow]:
+        """Give the newest entries of the audit, newest first."""
 
     async def preferences(self) -> list[PreferenceRow]:
         """List all preferences."""

@@ -58,8 +58,8 @@ class Summaries:
         if self._summarizer is None:
             raise InvalidValue("there is no model that could make a summary")
         last = await self._last(live)
-        newest, _ = await self._contexts.newest(live, int(max_tokens * KEPT_SHARE), after=covers(last))
-        reach = min((group[0].seq for group in newest), default=live.row.message_count + 1) - 1
+        newest = await self._contexts.newest(live, int(max_tokens * KEPT_SHARE), after=covers(last))
+        reach = min((group[0].seq for group in newest.groups), default=live.row.message_count + 1) - 1
         if reach <= covers(last):
             raise InvalidValue("there is nothing older to summarise yet")
         place = await self._place(live, reach)
@@ -69,8 +69,7 @@ class Summaries:
     async def _is_short(self, live: LiveSession, max_tokens: int) -> bool:
         """Tell whether all that no summary stands for fits."""
         last = await self._last(live)
-        _, whole = await self._contexts.newest(live, max_tokens, after=covers(last))
-        return whole
+        return (await self._contexts.newest(live, max_tokens, after=covers(last))).whole
 
     async def _last(self, live: LiveSession) -> Message | None:
         kept = await self._transcripts.kept(live, PAGE)

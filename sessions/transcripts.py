@@ -7,14 +7,16 @@ from typing import NamedTuple
 
 from sessions.cache import SessionCache
 from sessions.errors import InvalidValue, NotFound, Tampered
-from sessions.handling import riding
 from sessions.journal import EntryKind
 from sessions.live import LiveSession, unreadable
 from sessions.message import JsonValue, Message
+from sessions.passengers import riding
 from sessions.records import MAX_SEQUENCE, position_of, record_id
 from sessions.store import Store
+from sessions.tails import Tails
 
 PAGE = 500
+SOME = 64  # messages, where none stay in memory
 RECENT = 200  # messages among which an edited one is looked for
 ResetAt = Callable[[LiveSession, Message], int | None]
 Note = tuple[EntryKind, dict[str, JsonValue]]
@@ -30,10 +32,10 @@ class Run(NamedTuple):
 
 
 class Transcripts:
-    """Appends and reads messages. Keeps the newest `hot` ones of each live session decrypted."""
+    """Appends and reads messages. Of each live session the newest `hot` ones stay decrypted."""
 
     def __init__(self, store: Store, cache: SessionCache, reset_at: ResetAt, *, hot: int) -> None:
-        self._store, self._cache, self._reset_at, self._hot = store, cache, reset_at, hot
+        self._store, self._cache, self._reset_at, self._tails = store, cache, reset_at, Tails(hot)
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -71,7 +73,7 @@ class Transcripts:
         for kind, said in notes:
             live.journal.apply(kind, at, said)
         if moves:
-            self._remember(live, message)
+            self._tails.append(live, message)
         return message
 
     async def find_source(self, live: LiveSession, source: str) -> tuple[LiveSession, int, Message] | None:
@@ -91,39 +93,34 @@ class Transcripts:
             return newest.number, []
         return len(branches), [(EntryKind.branch, {"start": position, "parent": parent})]
 
-    def _remember(self, live: LiveSession, message: Message) -> None:
-        if not self._hot:
-            live.tail_whole = False
-            return
-        tail = live.tail
-        if tail and tail[-1].seq != message.seq - 1:
-            tail.clear()
-            live.tail_whole = False
-        if not tail and message.seq > 1 and not live.tail_whole:
-            return  # nothing of it is known yet: the first read fetches it
-        tail.append(message)
-        if len(tail) > 2 * self._hot:
-            del tail[: -self._hot]
-            live.tail_whole = False
-
     # -- reading -------------------------------------------------------------------------------
 
     async def last(self, live: LiveSession, count: int) -> list[Message]:
         """Read the newest `count` messages, oldest of them first. Costs the same whatever the length."""
+        found = await self.newest(live, count)
+        return found[max(0, len(found) - count) :]
+
+    async def newest(self, live: LiveSession, count: int | None = None) -> list[Message]:
+        """Read the newest `count` messages, or some, and give those before them as well that are in memory."""
         total = live.row.message_count
-        count = min(count, total)
-        tail = live.tail
-        if len(tail) >= count and (not tail or tail[-1].seq == total):
-            return tail[len(tail) - count :]
-        head = live.place
-        found = await self.window(live, total - max(count, min(self._hot, total)) + 1, total)
-        if self._hot and live.place == head:
-            live.tail = found[-self._hot :]
-            live.tail_whole = len(live.tail) == total
-        return found[len(found) - count :]
+        tail, count = live.tail, min(count or self._tails.hot or SOME, total)
+        found = self._tails.newest(live, count)
+        if found is None:
+            found = await self.window(live, total - max(count, min(self._tails.hot, total)) + 1, total)
+            self._tails.fill(live, tail, found)
+        return found
+
+    async def before(self, live: LiveSession, seq: int) -> list[Message]:
+        """Read up to a page of messages before message `seq`; they stay in memory as long as there is room."""
+        tail, last = live.tail, seq - 1
+        found = await self.window(live, max(1, last - PAGE + 1), last) if last else []
+        self._tails.extend(tail, found)
+        return found
 
     async def window(self, live: LiveSession, first: int, last: int) -> list[Message]:
         """Read messages `first` to `last` (counted from 1) of the branch one reads."""
+        if (known := self._tails.between(live, first, last)) is not None:
+            return known
         found: list[Message] = []
         for run in reversed(await self.runs(live, live.row.head)):
             low, high = max(run.seq, first), min(run.seq + run.last - run.first, last)
@@ -147,6 +144,9 @@ class Transcripts:
     async def kept(self, live: LiveSession, limit: int) -> list[Message]:
         """Read the newest `limit` messages that are kept in every context: system, important, summaries."""
         found: list[Message] = []
+        tail, head = live.tail, live.row.head
+        if tail.none_kept:
+            return found
         for run in reversed(await self.runs(live, live.row.head)):
             first, last = record_id(run.live.row.number, run.first), record_id(run.live.row.number, run.last)
             rows = await self._store.messages(first, last, limit - len(found), newest=True, kept=True)
@@ -154,6 +154,8 @@ class Transcripts:
                 found[:0] = run.live.open_messages([row], run.seq + position_of(row[0]) - run.first)
             if len(found) >= limit:
                 break
+        if live.row.head == head:  # else one may have been stored meanwhile
+            tail.none_kept = not found and self._tails.hot > 0
         return found
 
     async def read_stored(self, live: LiveSession, first: int, last: int) -> list[Message]:

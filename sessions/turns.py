@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sessions.cache import SessionCache
 from sessions.draft import Draft
+from sessions.errors import StoreError
 from sessions.handling import current as current_handling
 from sessions.journal import EntryKind
 from sessions.live import LiveSession, check_usage
@@ -52,7 +53,7 @@ class Turns:
             branch = holder.journal.branch_at(found[1]).number
             draft.revised.append(holder.seal_message(found[1], branch, message, content))
             await self._cache.commit([draft])
-        live.tail, live.tail_whole = [], False
+        self._cache.forget_tails()
         return True
 
     async def again(self, session_id: str, seq: int, position: int) -> Turn:
@@ -89,7 +90,12 @@ class Turns:
                 stored = await self._store(live, turn, data, usage, partial or failed, metadata, current=current)
             current = current and Status(live.row.status).is_current
             if current:
-                await self._set_status(live, Status.ERROR if failed else Status.ACTIVE)
+                try:
+                    await self._set_status(live, Status.ERROR if failed else Status.ACTIVE)
+                except StoreError:
+                    if stored is None:
+                        raise
+                    # The reply is stored, so trying again would store it twice; how the turn ended is a note only.
         return TurnOutcome(message=stored, current=current)
 
     async def _set_status(self, live: LiveSession, status: Status) -> None:

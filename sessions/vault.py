@@ -3,7 +3,7 @@
     master key (outside the store)
       kid   = HKDF(master, salt, "kid")      names the key, is no secret
       kek   = HKDF(master, salt, "kek")      wraps, with AES-256-GCM:
-        index, preferences, census, mail     keys of the installation
+        index, preferences, census, mail, audit    keys of the installation
         data key of each session             random, 32 bytes
 
 A wrapped key is `C5 01 | kid (8) | nonce (12) | key (32) | tag (16)`, 70 bytes, bound to what it is for.
@@ -16,6 +16,7 @@ import secrets
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,7 +31,8 @@ WRAP_HEADER = bytes((0xC5, 1))
 WRAP_SIZE = 70
 SALT_SIZE = 16
 INDEX_SIZE = 16  # 128 bits: two of 10^9 ids collide with a chance of 10^-21
-_PURPOSES = ("index", "preferences", "census", "mail")
+RECENT = 1024  # hashes that are remembered
+_PURPOSES = ("index", "preferences", "census", "mail", "audit")
 
 
 class _MasterKey(Secret):
@@ -70,9 +72,11 @@ class Vault(Secret):
         self._entropy = entropy
         keys = {purpose: self._secret(foundation, purpose) for purpose in _PURPOSES}
         self._index = keys["index"]
+        self._recent = lru_cache(RECENT)(self._hash)  # each message asks for the same few several times
         self.preferences = RecordCipher(keys["preferences"], entropy)
         self.census = RecordCipher(keys["census"], entropy)
         self.mail = RecordCipher(keys["mail"], entropy)
+        self.audit = RecordCipher(keys["audit"], entropy)
 
     @classmethod
     def found(cls, providers: Sequence[KeyProvider], now_ms: int, entropy: Entropy) -> tuple[Vault, Foundation]:
@@ -131,6 +135,9 @@ class Vault(Secret):
 
     def index(self, label: str, data: bytes) -> bytes:
         """Hash an id with a key, so that rows can be found by it and a stolen store tells nothing."""
+        return self._recent(label, data)
+
+    def _hash(self, label: str, data: bytes) -> bytes:
         return hmac.digest(self._index, length_prefixed(label) + data, "sha256")[:INDEX_SIZE]
 
     def new_session_key(self, session_id: str) -> tuple[bytes, RecordCipher]:

@@ -11,7 +11,8 @@ from sessions.store import Recount
 COUNT_ROWS = (
     "SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM preference),"
     " (SELECT total(revision) FROM preference), (SELECT count(*) FROM letter),"
-    " (SELECT total(state + attempts) FROM letter), (SELECT count(*) FROM parcel), (SELECT total(sent) FROM parcel)"
+    " (SELECT total(state + attempts) FROM letter), (SELECT count(*) FROM parcel), (SELECT total(sent) FROM parcel),"
+    " (SELECT count(*) FROM audit)"
 )
 READ = f"SELECT {', '.join(Census._fields)} FROM census WHERE one = 1"
 _UPDATE = f"UPDATE census SET {', '.join(f'{name} = ?' for name in Census._fields)}"

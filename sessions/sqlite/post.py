@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from sessions.records import ALL_SENT, Census, LetterRow, Mail
+from sessions.records import ALL_SENT, AuditRow, Census, LetterRow, Mail
 from sessions.sqlite.counts import count_anew
 from sessions.store import Recount
 
 _DONE = f"sent = {ALL_SENT}"
 _INSERT_LETTER = "INSERT OR IGNORE INTO letter VALUES (?, ?, ?, ?, ?, ?)"
 _REPLACE_LETTER = "UPDATE letter SET state = ?, attempts = ?, body = ? WHERE id = ?"
+READ_AUDIT = "SELECT number, at, body, link FROM audit"
+_INSERT_AUDIT = "INSERT INTO audit VALUES (?, ?, ?, ?)"
 _PUT_PARCEL = (
     "INSERT INTO parcel VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET sent = excluded.sent, body = excluded.body"
 )
@@ -29,13 +31,16 @@ def receive(
 
 
 def put(mail: Mail | None, connection: sqlite3.Connection) -> None:
-    """Store letters as they stand now, and parcels; None stands for nothing."""
+    """Store letters as they stand now, parcels, and entries of the audit; None stands for nothing."""
     if mail is None:
         return
     for letter in mail.letters:
         connection.execute(_REPLACE_LETTER, (letter.state, letter.attempts, letter.body, letter.id))
     for parcel in mail.parcels:
         connection.execute(_PUT_PARCEL, parcel)
+    if mail.audit is not None:
+        newest = connection.execute(f"{READ_AUDIT} ORDER BY number DESC LIMIT 1").fetchone()
+        connection.executemany(_INSERT_AUDIT, mail.audit(AuditRow(*newest) if newest else None))
     if mail.recount is not None:
         count_anew(mail.recount, connection)
 

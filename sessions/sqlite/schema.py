@@ -11,7 +11,7 @@ from sessions.errors import StoreError, StoreTooNew
 
 APPLICATION_ID = 0x50414C56  # "PALV", shown by file(1) and checked before anything is written
 _FOLDER = Path(__file__).parent.parent / "migrations" / "sqlite"
-FIRST, LATEST = 2, 2  # 1 was never released
+FIRST, LATEST = 3, 3  # 1 and 2 were never released
 
 
 def found_version(connection: sqlite3.Connection, path: str) -> int:

@@ -13,6 +13,7 @@ from sessions.errors import StoreError, StoreReadOnly, Tampered
 from sessions.records import (
     MAX_NUMBER,
     MAX_SEQUENCE,
+    AuditRow,
     Census,
     Change,
     EntryRow,
@@ -364,6 +365,16 @@ class SqliteStore:
         """Find a preference."""
         rows = await self._reader.fetch("SELECT idx, revision, body FROM preference WHERE idx = ?", (idx,))
         return PreferenceRow(*rows[0]) if rows else None
+
+    async def audit(self, after: int, limit: int) -> list[AuditRow]:
+        """Page through the audit."""
+        where = " WHERE number > ? ORDER BY number LIMIT ?"
+        return [AuditRow(*row) for row in await self._reader.fetch(post.READ_AUDIT + where, (after, limit))]
+
+    async def newest_audit(self, limit: int) -> list[AuditRow]:
+        """Give the newest entries of the audit."""
+        order = " ORDER BY number DESC LIMIT ?"
+        return [AuditRow(*row) for row in await self._reader.fetch(post.READ_AUDIT + order, (limit,))]
 
     async def preferences(self) -> list[PreferenceRow]:
         """List all preferences."""

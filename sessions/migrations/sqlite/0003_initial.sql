@@ -32,7 +32,8 @@ CREATE TABLE census (
     letters     INTEGER NOT NULL,
     steps       INTEGER NOT NULL,
     parcels     INTEGER NOT NULL,
-    parts       INTEGER NOT NULL
+    parts       INTEGER NOT NULL,
+    audits      INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE session (
@@ -147,3 +148,11 @@ CREATE TABLE parcel (
 ) STRICT;
 
 CREATE INDEX parcel_unsent ON parcel (channel, id) WHERE sent < 1048576;
+
+-- What was done with conversations, and by whom. Each entry's link authenticates it and the entry before it.
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY,
+    at     INTEGER NOT NULL,
+    body   BLOB NOT NULL,
+    link   BLOB NOT NULL
+) STRICT;

@@ -1,0 +1,79 @@
+"""Passengers: what the next write must carry besides its own, so that both are one unit of work.
+
+Nothing passes them from hand to hand; they go with the task, and with the tasks that this one starts.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import ContextVar
+
+from sessions.records import AuditRow, Census, Mail
+from sessions.store import Recount, Store
+
+Follow = Callable[[AuditRow | None], Sequence[AuditRow]]
+_aboard: ContextVar[tuple[Passenger, ...]] = ContextVar("palaver_passengers", default=())
+
+
+class Passenger(ABC):
+    """Something that goes with a write."""
+
+    @abstractmethod
+    def board(self, store: Store, *, noting: bool) -> AbstractContextManager[Mail | None]:
+        """Give what a write to `store` must carry; an error within the block says that it was not written."""
+
+
+@contextmanager
+def aboard(passenger: Passenger) -> Iterator[None]:
+    """Have it go with what is written meanwhile."""
+    token = _aboard.set((*_aboard.get(), passenger))
+    try:
+        yield
+    finally:
+        _aboard.reset(token)
+
+
+@contextmanager
+def riding(store: Store, *, noting: bool = True) -> Iterator[Mail | None]:
+    """Give what a write to `store` must carry; if the write fails it stays for the next."""
+    passengers = _aboard.get()
+    if not passengers:
+        yield None
+        return
+    with ExitStack() as stack:
+        mails = [stack.enter_context(passenger.board(store, noting=noting)) for passenger in passengers]
+        yield _together([mail for mail in mails if mail is not None])
+
+
+def _together(mails: list[Mail]) -> Mail | None:
+    if len(mails) < 2:
+        return mails[0] if mails else None
+    recounts = [mail.recount for mail in mails if mail.recount is not None]
+    audits = [mail.audit for mail in mails if mail.audit is not None]
+    return Mail(
+        letters=tuple(row for mail in mails for row in mail.letters),
+        parcels=tuple(row for mail in mails for row in mail.parcels),
+        recount=_in_turn(recounts) if recounts else None,
+        audit=_one_after_the_other(audits) if audits else None,
+    )
+
+
+def _in_turn(recounts: list[Recount]) -> Recount:
+    def recount(census: Census) -> Census:
+        for each in recounts:
+            census = each(census)
+        return census
+
+    return recount
+
+
+def _one_after_the_other(audits: list[Follow]) -> Follow:
+    def follow(newest: AuditRow | None) -> Sequence[AuditRow]:
+        rows: list[AuditRow] = []
+        for each in audits:
+            rows += each(rows[-1] if rows else newest)
+        return rows
+
+    return follow
