@@ -85,6 +85,16 @@ class ButtonSigner:
         return mac.digest()
 
 
+def used_up(payload: str, pressed: str) -> bool:
+    """Tell whether a button of a message has had its time when one of them was pressed.
+
+    They are ways to answer one question. Only what stands behind the two words of a command, such as one of several
+    people, makes a question of its own.
+    """
+    its_subject, subject = (carried[_HEAD_LETTERS:].split()[2:] for carried in (payload, pressed))
+    return not its_subject or not subject or its_subject == subject
+
+
 def _taken_apart(head: str, text: str) -> tuple[bytes, bytes, bytes]:
     """Give what was signed, the MAC and the text as bytes."""
     try:

@@ -21,13 +21,16 @@ from typing import Self
 
 from bot.mishaps import note_mishap
 from bot.startup import ExitCode, exit_code
-from sessions.errors import SessionError
+from sessions.errors import InvalidValue, SessionError
 from sessions.message import JsonValue
 
 SOCKET = "control.sock"
 MAX_LINE = 64 * 1024  # bytes of a request or an answer
+MOST_DROPPED = 16 * 1024 * 1024  # bytes of a longer request that are read only to answer whoever sends it
 PATIENCE = 10.0  # seconds for a request to arrive
 _LONGEST_PATH = 100  # bytes; systems take 104 or 108
+_TOO_LONG = f"a request has at most {MAX_LINE} bytes"
+_HALF = "there is half a character (a lone surrogate) in the request; type it again, in characters that are whole"
 log = logging.getLogger(__name__)
 
 Answer = Mapping[str, JsonValue]
@@ -78,11 +81,9 @@ class ControlServer:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
-                line = await reader.readline()
-            writer.write(_encoded(await self._answer(line)))
+                line = await _line(reader)
+            writer.write(_encoded(_refused(_TOO_LONG) if line is None else await self._answer(line)))
             await writer.drain()
-        except ValueError:
-            writer.write(_encoded(_refused(f"a request has at most {MAX_LINE} bytes")))
         except (TimeoutError, ConnectionError):
             return
         finally:
@@ -97,6 +98,8 @@ class ControlServer:
             return _refused("a request is one line of JSON")
         if not isinstance(request, dict) or not isinstance(request.get("do"), str):
             return _refused('a request is an object with "do"')
+        if not _is_whole(request):
+            return _refused(_HALF)
         handler = self._handlers.get(request["do"])
         if handler is None:
             return _refused("the bot that runs does not know this request; it may be of another version")
@@ -110,13 +113,17 @@ class ControlServer:
 
 
 async def ask(path: Path, request: Mapping[str, JsonValue], timeout: float = PATIENCE) -> Answer | None:  # noqa: ASYNC109 - one word for callers
-    """Ask the bot that runs, and give its answer; None when nobody listens. Raises `NoAnswer`."""
+    """Ask the bot that runs, and give its answer; None when nobody listens.
+
+    Raises `NoAnswer`, and `InvalidValue` for what no bot would take.
+    """
+    line = _checked(request)
     try:
         async with asyncio.timeout(timeout):
             with _short(path) as name:
                 reader, writer = await asyncio.open_unix_connection(name, limit=MAX_LINE)
             try:
-                writer.write(json.dumps(request).encode() + b"\n")
+                writer.write(line)
                 await writer.drain()
                 answer = json.loads(await reader.readline())
             finally:
@@ -136,12 +143,45 @@ async def ask(path: Path, request: Mapping[str, JsonValue], timeout: float = PAT
     return answer
 
 
+async def _line(reader: asyncio.StreamReader) -> bytes | None:
+    """Read a request. One that is too long is None, and read to its end: who still writes hears no answer."""
+    try:
+        return await reader.readuntil()
+    except asyncio.IncompleteReadError as ended:
+        return ended.partial
+    except asyncio.LimitOverrunError:
+        dropped, piece = 0, b" "
+        while piece and b"\n" not in piece and dropped < MOST_DROPPED:
+            piece = await reader.read(MAX_LINE)
+            dropped += len(piece)
+        return None
+
+
+def _checked(request: Mapping[str, JsonValue]) -> bytes:
+    """Write a request, if it is one that a bot takes."""
+    if not _is_whole(request):
+        raise InvalidValue(_HALF)
+    line = json.dumps(request).encode() + b"\n"
+    if len(line) > MAX_LINE:
+        raise InvalidValue(f"this is too long: {_TOO_LONG}")
+    return line
+
+
+def _is_whole(request: Mapping[str, JsonValue]) -> bool:
+    """Tell whether all of it can be written as UTF-8, as it is to be stored and shown."""
+    try:
+        json.dumps(request, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
+
+
 def _refused(why: str) -> Answer:
     return {"error": why, "code": int(ExitCode.USAGE)}
 
 
 def _encoded(answer: Answer) -> bytes:
-    line = json.dumps(answer).encode() + b"\n"
+    line = json.dumps(answer, ensure_ascii=False).encode(errors="replace") + b"\n"
     return line if len(line) <= MAX_LINE else json.dumps(_refused("the answer is too long")).encode() + b"\n"
 
 

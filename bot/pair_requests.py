@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.control import Answer, Control
-from bot.pairing import Pairing, Request
+from bot.pairing import Pairing
+from bot.pairing_request import Request
 from sessions.errors import InvalidValue
 from sessions.message import JsonValue
 

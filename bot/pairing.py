@@ -7,93 +7,37 @@ import logging
 import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import replace
 
 from adapters.reply import Choice, Reply
 from bot.access import Access, person_of
 from bot.commands.markup import code as as_code
 from bot.commands.markup import one_line
+from bot.former_codes import FormerCodes
 from bot.mishaps import note_mishap
 from bot.operators import Operators
+from bot.pairing_request import LIFETIME, PAUSE, Request
 from sessions.address import Address, ChatKind
-from sessions.errors import InvalidValue, NotFound
+from sessions.errors import InvalidValue, NotFound, SessionError
 from sessions.manager import SessionManager
-from sessions.message import JsonValue
 from sessions.parts import Clock
-from sessions.profile import decode_address, encode_address
 
-LIFETIME = 3600  # seconds
-PAUSE = 600  # seconds until a person is told their code once more
+__all__ = ["LIFETIME", "PAUSE", "Notify", "Pairing", "Request", "normal"]
+
 MOST_OPEN = 100  # codes; whoever comes after that is told nothing until some have run out
 LENGTH = 8
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no I, O, 0, 1
 
-_NOTE = "pairing"  # one note for all open codes, so that they can be listed and counted, and are gone when used
+_NOTE = "pairing"  # one note for all open codes, so that they can be listed and counted
+_NOBODY_TOLD = (
+    "somebody asks to be let in, and no operator could be told: access.operators names nobody who has written to the "
+    "bot in private yet; `palaver pair list` shows who waits"
+)
 _WELCOME = "You are let in. Write something, or `/help`."
 log = logging.getLogger(__name__)
 
 Notify = Callable[[Address, Reply], Awaitable[None]]
 """Says something to people that answers no message of theirs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """Somebody who waits to be let in. `author` is a name to show and proves nothing."""
-
-    code: str
-    person: str
-    address: Address
-    author: str | None
-    since: int
-    told: int
-    source: str | None = None  # the message that was answered with the code last
-    refused: bool = False
-
-    @property
-    def until(self) -> int:
-        """When the code is void, in seconds since 1970."""
-        return self.since + LIFETIME
-
-    def may_hear(self, source: str | None, now: int) -> bool:
-        """Tell whether they may be told their code: not for each message, but for the same one again."""
-        return now >= self.told + PAUSE or (source is not None and source == self.source)
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Give it as it is noted under its code."""
-        return {
-            "address": encode_address(self.address),
-            "author": self.author,
-            "since": self.since,
-            "told": self.told,
-            "source": self.source,
-            "refused": self.refused,
-        }
-
-    @classmethod
-    def from_json(cls, code: str, said: object) -> Self:
-        """Read what `to_json` gave."""
-        match said:
-            case {
-                "address": place,
-                "author": str() | None as author,
-                "since": int(since),
-                "told": int(told),
-                "source": str() | None as source,
-                "refused": bool(refused),
-            }:
-                address = decode_address(place)
-                return cls(
-                    code=code,
-                    person=person_of(address),
-                    address=address,
-                    author=author,
-                    since=since,
-                    told=told,
-                    source=source,
-                    refused=refused,
-                )
-        raise ValueError("not a request")
 
 
 class Pairing:
@@ -104,6 +48,7 @@ class Pairing:
     ) -> None:
         self._sessions, self._access, self._operators = sessions, access, operators
         self._notify, self._clock = notify, clock
+        self._former = FormerCodes(sessions)
         self._lock = asyncio.Lock()
 
     async def request(self, address: Address, author: str | None, source: str | None = None) -> Request | None:
@@ -111,35 +56,38 @@ class Pairing:
 
         `source` is the id of their message: if the program ended before it was answered, it is answered again.
         """
-        now = int(self._clock())
+        now, source = int(self._clock()), _message(address, source)
         async with self._lock:
-            requests = await self._open(now)
-            mine = next((one for one in requests.values() if one.person == person_of(address)), None)
+            known = await self._known()
+            waiting = [one for one in known.values() if one.is_open(now)]
+            mine = next((one for one in waiting if one.person == person_of(address)), None)
             if mine is not None and (mine.refused or not mine.may_hear(source, now)):
                 return None
-            if mine is None and len(requests) >= MOST_OPEN:
+            if mine is None and len(waiting) >= MOST_OPEN:
                 return None
             asked = replace(mine or _new(address, author, now), told=now, source=source)
-            await self._keep(requests | {asked.code: asked})
+            await self._keep(known | {asked.code: asked}, now)
         if mine is None:
             await self._tell_operators(asked)
         return asked
 
     async def approve(self, code: str, by: str) -> str:
-        """Let in whoever has this code, and give the person. Raises `NotFound` for one that is not open."""
+        """Let in whoever has this code, and give the person. Raises `NotFound`, or `InvalidValue` for a used one."""
+        now = int(self._clock())
         async with self._lock:
-            request, others = await self._take(code)
-            await self._access.approve(request.person, by=by, at=int(self._clock()))
-            await self._keep(others)
+            request, known = await self._find(code, now)
+            await self._access.approve(request.person, by=by, at=now)
+            await self._keep(known | {request.code: replace(request, used=True)}, now)
         if request.address.chat_kind is ChatKind.PRIVATE:
             await self._say(request.address, Reply(text=_WELCOME, private=True))
         return request.person
 
     async def refuse(self, code: str) -> str:
-        """Have the person with this code told nothing more until it is void. Raises `NotFound`."""
+        """Have the person with this code told nothing more until it is void. Raises what `approve` raises."""
+        now = int(self._clock())
         async with self._lock:
-            request, others = await self._take(code)
-            await self._keep(others | {request.code: replace(request, refused=True)})
+            request, known = await self._find(code, now)
+            await self._keep(known | {request.code: replace(request, refused=True)}, now)
         return request.person
 
     async def revoke(self, person: str) -> None:
@@ -151,9 +99,10 @@ class Pairing:
             raise NotFound("approved person", person)
 
     async def waiting(self) -> list[Request]:
-        """List those who wait, whoever came first before the others."""
-        requests = await self._open(int(self._clock()))
-        return sorted((one for one in requests.values() if not one.refused), key=lambda one: one.since)
+        """List those who wait and are not let in by now, whoever came first before the others."""
+        now = int(self._clock())
+        asking = [one for one in (await self._known()).values() if one.is_open(now) and not one.refused]
+        return sorted([one for one in asking if not await self._is_in(one.person)], key=lambda one: one.since)
 
     def answer(self, request: Request) -> Reply:
         """Say to somebody who waits what their code is and what to do with it."""
@@ -167,20 +116,43 @@ class Pairing:
 
     # -- inside ------------------------------------------------------------------------------------
 
-    async def _open(self, now: int) -> dict[str, Request]:
-        noted = await self._sessions.note(_NOTE)
-        requests = {code: Request.from_json(code, said) for code, said in noted.items()}
-        return {code: one for code, one in requests.items() if one.since <= now < one.until}
+    async def _known(self) -> dict[str, Request]:
+        """Give the requests that are noted, also those that have run out since."""
+        return {code: Request.from_json(code, said) for code, said in (await self._sessions.note(_NOTE)).items()}
 
-    async def _take(self, code: str) -> tuple[Request, dict[str, Request]]:
-        requests = await self._open(int(self._clock()))
-        request = requests.pop(normal(code), None)
-        if request is None or request.refused:
+    async def _find(self, code: str, now: int) -> tuple[Request, dict[str, Request]]:
+        """Give the request that a code is for, with all that are known, or say why it can not be used."""
+        known = await self._known()
+        request = known.get(normal(code))
+        if request is None:
+            raise await self._what_became(code, now)
+        if await self._is_in(request.person):
+            raise InvalidValue(f"whoever had this code is let in already: {request.person}")
+        if request.refused:
+            raise InvalidValue(f"this code was refused; {request.person} can ask again an hour after they did")
+        if not request.is_open(now):
             raise NotFound("pairing code", code)
-        return request, requests
+        return request, known
 
-    async def _keep(self, requests: Mapping[str, Request]) -> None:
-        await self._sessions.set_note(_NOTE, {code: one.to_json() for code, one in requests.items()})
+    async def _what_became(self, code: str, now: int) -> SessionError:
+        former = await self._former.find(normal(code), now)
+        if former is None:
+            return NotFound("pairing code", code)
+        if await self._is_in(former.person):
+            return InvalidValue(f"whoever had this code is let in already: {former.person}")
+        if former.used:
+            return InvalidValue(f"this code was used already; {former.person} gets another one when they write again")
+        return NotFound("pairing code", code)
+
+    async def _is_in(self, person: str) -> bool:
+        return self._access.is_named(person) or await self._access.is_approved(person)
+
+    async def _keep(self, requests: Mapping[str, Request], now: int) -> None:
+        over = [one.former() for one in requests.values() if not one.is_open(now)]
+        if over:
+            await self._former.add(over, now)
+        waiting = {one.code: one.to_json() for one in requests.values() if one.is_open(now)}
+        await self._sessions.set_note(_NOTE, waiting)
 
     async def _tell_operators(self, request: Request) -> None:
         called = f", called {as_code(request.author)}," if request.author else ""
@@ -193,7 +165,10 @@ class Pairing:
                 Choice(label="No", text=f"/pair refuse {request.code}"),
             ),
         )
-        for address in await self._operators.addresses():
+        addresses = await self._operators.addresses()
+        if not addresses:
+            log.warning(_NOBODY_TOLD)
+        for address in addresses:
             await self._say(address, notice)
 
     async def _say(self, address: Address, reply: Reply) -> None:
@@ -206,6 +181,11 @@ class Pairing:
 def normal(code: str) -> str:
     """Read a code as people write it: in small letters, with spaces or dashes."""
     return "".join(char for char in code.upper() if char.isalnum())
+
+
+def _message(address: Address, source: str | None) -> str | None:
+    """Name a message: its id is unique only in its chat."""
+    return None if source is None else f"{address.chat_id}/{source}"
 
 
 def _new(address: Address, author: str | None, now: int) -> Request:

@@ -14,7 +14,7 @@ from adapters.channel import Handler, Suggester
 from adapters.discord.client import PalaverClient, route
 from adapters.discord.desk import Desk, mailbox_name
 from adapters.discord.errors import IntentMissing, TokenRefused
-from adapters.discord.interactions import Interaction, Interactions
+from adapters.discord.interactions import Interaction, Interactions, Knows
 from adapters.discord.place import PLATFORM
 from adapters.discord.refusals import MISHAPS
 from adapters.discord.target import Target
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 class DiscordChannel:
     """Connects, and connects again; `always` are channels in which everything is for the bot.
 
+    `knows` tells who may speak; the answers to everybody else are theirs alone to see.
     `api_url` and `gateway_url` are those of proxies. They hold for the whole process, as discord.py keeps them.
     """
 
@@ -48,12 +49,14 @@ class DiscordChannel:
         sessions: SessionManager,
         menu: Sequence[MenuCommand],
         suggester: Suggester,
+        knows: Knows,
         api_url: str | None = None,
         gateway_url: str | None = None,
         always: Collection[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._token, self._sessions, self._menu, self._suggester = token, sessions, menu, suggester
+        self._token, self._sessions, self._menu = token, sessions, menu
+        self._suggester, self._knows = suggester, knows
         self._api_url, self._gateway_url, self._clock = api_url, gateway_url, clock
         self._always = frozenset(map(int, always))
         self._wire = Wire()
@@ -188,7 +191,7 @@ class DiscordChannel:
             always=self._always,
             clock=self._clock,
         )
-        self._desk, self._interactions = desk, Interactions(desk, self._suggester, self._clock)
+        self._desk, self._interactions = desk, Interactions(desk, self._suggester, self._knows, self._clock)
         await desk.start()
 
     async def _sync(self, tree: Tree, account: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import discord
 
@@ -14,27 +15,34 @@ from adapters.discord.desk import Desk
 from adapters.discord.parsing import button_arrival, command_arrival, place_of, typed_line
 from adapters.discord.refusals import MISHAPS
 from adapters.menu import MenuCommand
+from adapters.spent import Spent
+from sessions.address import Address
 from sessions.errors import SessionError
 
 NOT_YOURS = "This button is not yours or no longer valid."
 USED = "This button was used already."
 NOT_STORED = "I can not store anything at the moment, so I did nothing. Try again in a few minutes."
+_LOOKING_UP = 0.4  # seconds; Discord waits three for the first answer, and people less
 _UNKNOWN = 10062  # after three seconds, and for what nobody ever sent
 log = logging.getLogger(__name__)
 
 Interaction = discord.Interaction[discord.Client]
+Knows = Callable[[Address], Awaitable[bool]]
+"""Tells whether somebody may speak to the bot, so that others may see the answer."""
 
 
 class Interactions:
     """Takes what people choose and press."""
 
-    def __init__(self, desk: Desk, suggester: Suggester, clock: Callable[[], float]) -> None:
-        self._desk, self._suggester, self._clock = desk, suggester, clock
+    def __init__(self, desk: Desk, suggester: Suggester, knows: Knows, clock: Callable[[], float]) -> None:
+        self._desk, self._suggester, self._knows, self._clock = desk, suggester, knows, clock
+        self._spent = Spent()
 
     async def used(self, interaction: Interaction, command: MenuCommand, options: Mapping[str, str | int]) -> None:
         """Take a native command."""
         now = self._clock()
-        arrival = command_arrival(interaction, command.path, options, private=command.private, now=now)
+        private = command.private or not await self._is_known(interaction)
+        arrival = command_arrival(interaction, command.path, options, private=private, now=now)
         if await _acknowledged(interaction, ephemeral=arrival.ephemeral, thinking=True):
             await self._take(interaction, arrival)
 
@@ -57,7 +65,15 @@ class Interactions:
         if not await _acknowledged(interaction, ephemeral=False, thinking=False):
             return
         if await self._take(interaction, arrival):
-            await _disable(interaction)
+            await self._disable(interaction, str(carried))
+
+    async def _is_known(self, interaction: Interaction) -> bool:
+        """Tell whether somebody is known to be let in; in doubt nobody else is to see the answer."""
+        try:
+            async with asyncio.timeout(_LOOKING_UP):
+                return await self._knows(place_of(interaction).address(self._desk.account, interaction.user.id))
+        except (TimeoutError, SessionError):
+            return False
 
     async def _take(self, interaction: Interaction, arrival: Arrival) -> bool:
         """Store it; tell whether it was new."""
@@ -70,6 +86,22 @@ class Interactions:
         if not new and interaction.type is discord.InteractionType.component:
             await _tell(interaction, USED)
         return new > 0
+
+    async def _disable(self, interaction: Interaction, pressed: str) -> None:
+        """Show which buttons of a message are used up."""
+        message = interaction.message
+        if message is None:
+            return
+        self._spent.press(message.id, pressed)
+        view = discord.ui.View.from_message(message, timeout=None)
+        for item in view.children:
+            if isinstance(item, discord.ui.Button):
+                item.disabled = item.disabled or self._spent.has(message.id, item.custom_id or "")
+        view.stop()
+        try:
+            await interaction.edit_original_response(view=view)
+        except MISHAPS as error:
+            log.info("used buttons could not be disabled: %s", type(error).__name__)
 
 
 async def _acknowledged(interaction: Interaction, *, ephemeral: bool, thinking: bool) -> bool:
@@ -94,18 +126,3 @@ async def _tell(interaction: Interaction, text: str) -> None:
             await interaction.response.send_message(text, ephemeral=True)
     except MISHAPS as error:
         log.info("a person could not be told why nothing happens: %s", type(error).__name__)
-
-
-async def _disable(interaction: Interaction) -> None:
-    """Show that the buttons of a message are used up."""
-    if interaction.message is None:
-        return
-    view = discord.ui.View.from_message(interaction.message, timeout=None)
-    for item in view.children:
-        if isinstance(item, discord.ui.Button):
-            item.disabled = True
-    view.stop()
-    try:
-        await interaction.edit_original_response(view=view)
-    except MISHAPS as error:
-        log.info("used buttons could not be disabled: %s", type(error).__name__)

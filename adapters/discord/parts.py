@@ -12,6 +12,7 @@ MOST_PIECES = 5
 MOST_BUTTONS, BUTTONS_A_ROW, LABEL = 25, 5, 80
 _LONG = "This answer is long. It is in the file."
 _NOTHING_TO_READ = "Choose:"
+_BLANK = "There are no words in this answer."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +30,18 @@ class Part:
 
 
 def parts_of(reply: Reply, file_limit: int) -> list[Part]:
-    """Give the messages to send, none for an empty reply; files and buttons come with the last."""
+    """Give the messages to send; files and buttons come with the last.
+
+    There is none for a reply that was dropped, which is empty. One of white space says that there is nothing to see.
+    """
     texts, documents = _texts(reply)
     fitting = tuple(document for document in documents if len(document.content) <= file_limit)
     texts += [_too_large(document, file_limit) for document in documents if document not in fitting]
     choices = reply.choices[:MOST_BUTTONS]
     if not texts and (fitting or choices):
         texts = ["" if fitting else _NOTHING_TO_READ]
+    if not texts and reply.text:
+        texts = [_BLANK]
     parts = [Part(text=text) for text in texts]
     if parts:
         parts[-1] = replace(parts[-1], documents=fitting, choices=choices)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from adapters.buttons import ButtonSigner
-from adapters.courier import PartSent, Undeliverable
+from adapters.courier import NotNow, PartSent, Undeliverable
 from adapters.discord.parts import Part, parts_of
 from adapters.discord.refusals import NoMessage, NotInPrivate, TicketEnded, TooLarge
 from adapters.discord.target import Target
@@ -20,6 +21,7 @@ from sessions.parcel import Parcel
 BUTTON_LIFETIME = 24 * 60 * 60.0  # seconds
 MAX_CARRIED = 100  # bytes of what a button carries
 NONCE_LETTERS = 25
+_SOON = 1.0  # seconds
 SENT_IN_PRIVATE = "I sent you the answer in private."
 NOT_IN_PRIVATE = (
     "The answer is for you alone, and you take no direct messages from me. "
@@ -85,7 +87,7 @@ class Sender:
             try:
                 await self._answer(work, ticket)
                 return
-            except TicketEnded:
+            except (TicketEnded, NoMessage):
                 log.debug("an answer goes on as a message")
         await self._send(work)
 
@@ -94,9 +96,8 @@ class Sender:
     async def _answer(self, work: _Work, ticket: Ticket) -> None:
         target = work.target
         apart = work.private and not target.ephemeral and not target.direct
-        if apart and not target.answered and not work.sent:
-            # That the first answer is seen by all was settled when it was put off.
-            await self._wire.answer(ticket, Part(text=SENT_IN_PRIVATE))
+        if apart and not work.sent:
+            await self._settle(ticket, target)
 
         async def put(index: int, part: Part) -> None:
             buttons = self._buttons(part, target.channel, target.person)
@@ -105,6 +106,17 @@ class Sender:
                 await self._wire.follow(ticket, part, ephemeral=alone, buttons=buttons)
 
         await work.through(put)
+
+    async def _settle(self, ticket: Ticket, target: Target) -> None:
+        """See to it that all wait for nothing more.
+
+        While they do, Discord takes whatever comes next for the answer that all see, also what is for one alone.
+        """
+        with suppress(NoMessage):
+            if not target.answered:
+                await self._wire.withdraw(ticket)
+            elif await self._wire.is_awaited(ticket):
+                raise NotNow(_SOON)
 
     async def _replaces(self, ticket: Ticket, target: Target, part: Part, buttons: Buttons) -> bool:
         """Put a part in the place of what is shown already; tell whether there is such a place."""
@@ -135,14 +147,14 @@ class Sender:
                 raise
             await self._note(work, NOT_IN_PRIVATE)
         else:
-            if not target.foreign:
+            if target.ticket is None and not target.foreign:  # else nobody there saw that something was asked
                 await self._note(work, SENT_IN_PRIVATE)
 
     async def _post(self, work: _Work, channel: int, *, elsewhere: bool = False) -> None:
         preview, reply_to = (None, None) if elsewhere else (work.target.preview, work.target.reply_to)
 
         async def put(index: int, part: Part) -> None:
-            buttons = self._buttons(part, channel, work.target.person)
+            buttons = self._buttons(part, channel, work.target.person, elsewhere=elsewhere)
             if index == 0 and preview is not None:
                 try:
                     await self._wire.edit(channel, preview, part, buttons=buttons)
@@ -170,8 +182,10 @@ class Sender:
         mac = blake2b(f"{parcel}/{part}".encode(), key=self._key, digest_size=16)
         return mac.hexdigest()[:NONCE_LETTERS]
 
-    def _buttons(self, part: Part, channel: int, person: int) -> Buttons:
-        carried = [(choice.label, self._carried(choice.text, channel, person)) for choice in part.choices]
+    def _buttons(self, part: Part, channel: int, person: int, *, elsewhere: bool = False) -> Buttons:
+        # Pressed in another channel than where they were asked for, most buttons would act on that one.
+        choices = [choice for choice in part.choices if choice.anywhere or not elsewhere]
+        carried = [(choice.label, self._carried(choice.text, channel, person)) for choice in choices]
         return [(label, said) for label, said in carried if said is not None]
 
     def _carried(self, text: str, channel: int, person: int) -> str | None:

@@ -111,6 +111,11 @@ class Wire:
             )
         return message.id
 
+    async def is_awaited(self, ticket: Ticket) -> bool:
+        """Tell whether the first answer is still to come; it can be gone, which is `NoMessage`."""
+        with translated():
+            return (await self._hook(ticket).fetch_message(_ORIGINAL)).flags.loading
+
     async def withdraw(self, ticket: Ticket, message: int | None = None) -> None:
         """Delete an answer, the first one if not said."""
         with translated():

@@ -8,11 +8,21 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from adapters.buttons import ButtonSigner
 from adapters.reply import Choice
+from adapters.telegram.row import Row
 
 LIFETIME = 24 * 3600.0
 MOST_BYTES = 64
 MOST_BUTTONS = 100
 MOST_IN_A_ROW, SHORT = 3, 14  # buttons, and letters of a label, that fit side by side on a phone
+
+
+def remaining(rows: Sequence[Row], is_spent: Callable[[str], bool]) -> InlineKeyboardMarkup | None:
+    """Give the buttons that are left when one was pressed."""
+    kept = [
+        [InlineKeyboardButton(label, callback_data=payload) for label, payload in row if not is_spent(payload)]
+        for row in rows
+    ]
+    return InlineKeyboardMarkup([row for row in kept if row]) if any(kept) else None
 
 
 class Keyboard:

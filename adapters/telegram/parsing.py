@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from adapters.inbound import Inbound
 from adapters.telegram.addressing import Me, addressed, without_own_name
 from adapters.telegram.place import Place, whole
+from adapters.telegram.row import Row, rows
 from sessions.address import Address, ChatKind
 
 Json = Mapping[str, object]
@@ -57,7 +58,8 @@ class Said:
 class Press:
     """A press of a button. Without an address it can only be refused.
 
-    `payload` is what the button carried. `message` and `ephemeral` name the message it was on.
+    `payload` is what the button carried. `message` and `ephemeral` name the message it was on, `rows` are the labels
+    and payloads of all that were there.
     """
 
     query: str
@@ -67,6 +69,7 @@ class Press:
     author: str | None = None
     message: int | None = None
     ephemeral: int | None = None
+    rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ def _said(message: Json, me: Me, *, edited: bool) -> Said | None:
             author=_author(message),
             source=own,
             edits=own if edited else None,
+            at=whole(message.get("date")),
         ),
         place=where.place(who, reply_to=None if where.private or not number else number),
     )
@@ -141,6 +145,7 @@ def _press(query: Json, me: Me) -> Press | None:
         author=_name(user),
         message=whole(message.get("message_id")) or None,
         ephemeral=whole(message.get("ephemeral_message_id")),
+        rows=rows(_inner(message, "reply_markup").get("inline_keyboard")),
     )
 
 

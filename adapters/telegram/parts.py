@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from adapters.reply import Document, Reply
 from adapters.telegram.piece import Piece
 from adapters.telegram.rendering import render
@@ -24,6 +26,6 @@ def parts(reply: Reply) -> list[Part]:
     return [*pieces, *files] or [Piece(_EMPTY)]
 
 
-def last_text(all_parts: list[Part]) -> int:
+def last_text(all_parts: Sequence[Part]) -> int:
     """Give the number of the part that has the buttons: the last text, or a lone file."""
     return max((number for number, part in enumerate(all_parts) if isinstance(part, Piece)), default=0)

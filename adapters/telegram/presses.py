@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
+from functools import partial
 
 from telegram import Bot
 from telegram.error import TelegramError
 
 from adapters.buttons import ButtonRefused, ButtonSigner
 from adapters.buttons import Pressed as Opened
+from adapters.spent import Spent
 from adapters.tasks import drained
+from adapters.telegram.keyboard import remaining
 from adapters.telegram.parsing import Press
 
 USED = "This button was used already."
@@ -26,6 +29,7 @@ class Presses:
     def __init__(self, bot: Bot, signer: ButtonSigner, clock: Callable[[], float]) -> None:
         self._bot, self._signer, self._clock = bot, signer, clock
         self._answered: dict[str, None] = {}
+        self._spent = Spent()
         self._running: set[asyncio.Task[None]] = set()
 
     def open(self, press: Press, *, taken: bool = False) -> Opened | None:
@@ -43,7 +47,7 @@ class Presses:
         self._start(press, self._answer(press.query, words))
 
     def accept(self, press: Press) -> None:
-        """End the person's wait, and take the buttons away: they count once."""
+        """End the person's wait, and take away the buttons that are used up: they count once."""
         self._start(press, self._accept(press))
 
     async def drain(self, seconds: float) -> None:
@@ -62,10 +66,13 @@ class Presses:
         task.add_done_callback(self._running.discard)
 
     async def _accept(self, press: Press) -> None:
-        await self._answer(press.query, None)
         place = press.place
         if place is None:
             return
+        message = (place.chat, place.person, press.message, press.ephemeral)
+        self._spent.press(message, press.payload)
+        await self._answer(press.query, None)
+        left = remaining(press.rows, partial(self._spent.has, message))
         with suppress(TelegramError):
             if press.ephemeral is not None:
                 await self._bot.do_api_request(
@@ -74,10 +81,11 @@ class Presses:
                         "chat_id": place.chat,
                         "receiver_user_id": int(place.person),
                         "ephemeral_message_id": press.ephemeral,
+                        **({"reply_markup": left} if left else {}),
                     },
                 )
             elif press.message is not None:
-                await self._bot.edit_message_reply_markup(place.chat, press.message)
+                await self._bot.edit_message_reply_markup(place.chat, press.message, reply_markup=left)
 
     async def _answer(self, query: str, words: str | None) -> None:
         with suppress(TelegramError):

@@ -22,6 +22,9 @@ ANONYMOUS = "You write as the group, so I can not answer you in private: ask me 
 _TRIAL = "Only you see this answer."
 log = logging.getLogger(__name__)
 
+KeyboardIn = Callable[[int], InlineKeyboardMarkup | None]
+"""Gives the buttons of an answer that count in a chat."""
+
 
 class Private:
     """Shows an answer to its receiver alone, or says in the group why not."""
@@ -36,20 +39,22 @@ class Private:
         parts: Sequence[Part],
         sent: int,
         part_sent: PartSent,
-        keyboard: Callable[[], InlineKeyboardMarkup | None],
+        keyboard: KeyboardIn,
     ) -> None:
         """Bring the parts that are not out yet to the person."""
         if not place.person.isdecimal():
             await self._say(place, ANONYMOUS)
             return
         if place.callback is not None and sent == 0:
-            sent = await self._whisper_all(place, parts, part_sent, keyboard())
+            sent = await self._whisper_all(place, parts, part_sent, keyboard(place.chat))
             if sent == len(parts):
                 return
+        person = int(place.person)
         try:
-            for number, part in enumerate(parts[sent:], sent + 1):
-                await self._send(Target(int(place.person)), part)
-                await part_sent(number)
+            for number, part in enumerate(parts[sent:], sent):
+                markup = keyboard(person) if number == last_text(parts) else None
+                await self._send(Target(person), part, markup)
+                await part_sent(number + 1)
         except Undeliverable:
             await self._say(place, CLOSED)
         else:
@@ -58,12 +63,11 @@ class Private:
     async def _say(self, place: Place, words: str) -> None:
         await self._messenger.send(Target.of(place), Piece(words))
 
-    async def _send(self, target: Target, part: Part) -> None:
-        # Without buttons: pressed there, they would act on the private chat.
+    async def _send(self, target: Target, part: Part, keyboard: InlineKeyboardMarkup | None) -> None:
         if isinstance(part, Piece):
-            await self._messenger.send(target, part)
+            await self._messenger.send(target, part, keyboard)
         else:
-            await self._messenger.send_file(target, part)
+            await self._messenger.send_file(target, part, keyboard)
 
     # -- messages in the group that one person sees -----------------------------------------------
 
@@ -75,7 +79,7 @@ class Private:
             self._whispers = await self._try_out(place)
         number = 0
         while self._whispers and number < len(parts):
-            markup = keyboard if number == last_text(list(parts)) else None
+            markup = keyboard if number == last_text(parts) else None
             if not await self._whisper(place, parts[number], markup):
                 break
             number += 1

@@ -31,14 +31,16 @@ class Sender:
         place, reply = Place.read(envelope.to), envelope.reply
         all_parts = parts(reply)
 
-        def keyboard() -> InlineKeyboardMarkup | None:
-            return self._keyboard.of(reply.choices, person=place.person, chat=self._messenger.chat(place.chat))
+        def keyboard(chat: int) -> InlineKeyboardMarkup | None:
+            # Pressed in another chat than where they were asked for, most buttons would act on that one.
+            choices = [choice for choice in reply.choices if choice.anywhere or chat == place.chat]
+            return self._keyboard.of(choices, person=place.person, chat=self._messenger.chat(chat))
 
         if reply.private and not place.private:
             await self._private.deliver(place, all_parts, parcel.sent, part_sent, keyboard)
             return
         for number in range(parcel.sent, len(all_parts)):
-            markup = keyboard() if reply.choices and number == last_text(all_parts) else None
+            markup = keyboard(place.chat) if reply.choices and number == last_text(all_parts) else None
             await self._send(place, all_parts[number], markup, first=number == 0)
             if number + 1 < len(all_parts):
                 await part_sent(number + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from hmac import compare_digest
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from adapters.telegram.webhook import Webhook
 from sessions.errors import SessionError
 
 LARGEST_UPDATE = 1024 * 1024
+DEEPEST = 100  # lists and objects within each other; what was read here is written and read again later on
 _HEADER = "X-Telegram-Bot-Api-Secret-Token"
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,8 @@ class WebhookServer:
         """Listen."""
         app = web.Application(client_max_size=LARGEST_UPDATE)
         app.router.add_post(self._webhook.path, self._receive)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
+        # Telegram packs nothing, so what comes packed is not unpacked, and is no JSON then.
+        self._runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=5.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._webhook.listen, self._webhook.port).start()
 
@@ -46,8 +48,8 @@ class WebhookServer:
         if request.content_type != "application/json":
             return web.Response(status=415)
         try:
-            update = json.loads(await request.read())
-        except ValueError:
+            update = _read(await request.read())
+        except (ValueError, RecursionError):
             return web.Response(status=400)
         try:
             await self._take([update])
@@ -55,3 +57,20 @@ class WebhookServer:
             log.warning("an update could not be stored: %s", type(error).__name__)
             return web.Response(status=503)
         return web.Response()
+
+
+def _read(body: bytes) -> object:
+    """Read JSON; what is none, or nested too deep, is a ValueError or a RecursionError."""
+    update: object = json.loads(body)
+    level = [update]
+    for _ in range(DEEPEST):
+        level = [inner for value in level for inner in _inside(value)]
+    if level:
+        raise ValueError("nested too deep")
+    return update
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

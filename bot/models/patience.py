@@ -19,6 +19,7 @@ from bot.models.errors import (
     ModelUnavailable,
     spoken,
 )
+from bot.models.watchdog import Watchdog
 from bot.models.whole_text import WholeText
 
 
@@ -44,7 +45,8 @@ class PatientBackend:
     """Hold a backend to its limits, and ask again after a passing failure.
 
     Nothing is asked twice once a word was shown: the second answer would not continue the first.
-    Text is yielded only in whole characters and never empty, and there is some before `Finished`.
+    Text is yielded only in whole characters and never empty, and there is some before `Finished`. White space that
+    begins a reply waits for its first word: without one there is nothing to show.
     """
 
     def __init__(
@@ -73,10 +75,11 @@ class PatientBackend:
         for attempt in count():
             shown = False
             try:
-                async with aclosing(self._attempt(prompt, deadline)) as deltas:
-                    async for delta in deltas:
-                        shown = True
-                        yield delta
+                with Watchdog() as watchdog:
+                    async with aclosing(self._attempt(prompt, deadline, watchdog)) as deltas:
+                        async for delta in deltas:
+                            shown = True
+                            yield delta
                 return
             except ModelError as error:
                 if shown:
@@ -94,33 +97,33 @@ class PatientBackend:
             return None
         return asked + self._chance() * min(patience.longest_wait, patience.first_wait * 2.0**attempt)
 
-    async def _attempt(self, prompt: Prompt, deadline: float) -> AsyncGenerator[Delta, None]:
-        patience, text = self._patience, WholeText()
+    async def _attempt(self, prompt: Prompt, deadline: float, watchdog: Watchdog) -> AsyncGenerator[Delta, None]:
+        patience, text, held = self._patience, WholeText(), ""
         silence, spoke, room = patience.first_token, False, patience.max_characters
         async with aclosing(self._backend.stream(prompt)) as deltas:
-            while isinstance(delta := await _next(deltas, silence, deadline), TextDelta):
+            while room and isinstance(delta := await _next(deltas, silence, deadline, watchdog), TextDelta):
                 piece = text.feed(delta.text)[:room]
                 if not piece:
                     continue
-                yield TextDelta(piece)
                 silence, spoke, room = patience.idle, spoke or not piece.isspace(), room - len(piece)
-                if not room:
-                    yield Finished(None, "length")
-                    return
-        rest = text.rest()
+                held += piece
+                if spoke:
+                    yield TextDelta(held)
+                    held = ""
+        end = delta if isinstance(delta, Finished) else Finished(None, "length")
+        rest = text.rest() if room else ""
         if rest:
-            yield TextDelta(rest)
+            yield TextDelta(held + rest)
         elif not spoke:
-            raise ModelEmpty(detail=f"{self.name}: {delta.stop_reason}")
-        yield delta
+            raise ModelEmpty(detail=f"{self.name}: {end.stop_reason}")
+        yield end
 
 
-async def _next(deltas: AsyncGenerator[Delta, None], silence: float, deadline: float) -> Delta:
+async def _next(deltas: AsyncGenerator[Delta, None], silence: float, deadline: float, watchdog: Watchdog) -> Delta:
     """Wait for the next delta until either limit; a backend that just ends has broken off."""
     quiet_until = _now() + silence
     try:
-        async with asyncio.timeout_at(min(quiet_until, deadline)):
-            delta = await anext(deltas, None)
+        delta = await watchdog.watch(anext(deltas, None), min(quiet_until, deadline))
     except TimeoutError:
         pass
     else:

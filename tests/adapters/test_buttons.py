@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.buttons import ButtonRefused, ButtonSigner, Refusal
+from adapters.buttons import ButtonRefused, ButtonSigner, Refusal, used_up
 
 SIGNER = ButtonSigner(bytes(range(32)))
 NOW = 1_767_225_600.0
@@ -122,6 +122,28 @@ def test_each_button_is_told_from_every_other() -> None:
     one, two = signed(), signed()
     nonces = [SIGNER.open(payload, person="42", chat="-100", now=NOW).nonce for payload in (one, one, two)]
     assert nonces[0] == nonces[1] != nonces[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "pressed", "used"),
+    [
+        ("yes #abc123", "no #abc123", True),
+        ("/session keep", "/session snooze 60", True),
+        ("/session snooze 60", "/session never-reset", True),
+        ("/resume 1", "/resume 2", True),
+        ("/pair refuse ABCD", "/pair approve ABCD", True),
+        ("/pair approve ABCD", "/pair approve ABCD", True),
+        ("/pair approve ABCD", "/pair approve EFGH", False),
+        ("/pair refuse ABCD", "/pair approve EFGH", False),
+        ("", "", True),
+    ],
+)
+def test_only_the_ways_to_answer_one_question_are_used_up_together(text: str, pressed: str, used: bool) -> None:
+    """Who is let in takes nobody else's button away."""
+    payloads = [
+        SIGNER.sign(said, person="42", chat="1", now=NOW, lifetime=HOUR, max_bytes=100) for said in (text, pressed)
+    ]
+    assert used_up(str(payloads[0]), str(payloads[1])) is used
 
 
 @pytest.mark.parametrize("size", [0, 15, 65])

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from adapters.channel import LastingChannel
+from adapters.discord.channel import DiscordChannel
 from adapters.telegram.channel import TelegramChannel
 from adapters.telegram.limiter import Limiter
 from bot.application import Application, open_application
@@ -20,6 +21,9 @@ from config.settings import Settings
 
 TELEGRAM_TOKEN = "1234:AAF-abcdefghijklmnopqrstuvwxyz01234"
 DISCORD_TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB"
+
+
+Make = Callable[[Settings, Application], list[LastingChannel]]
 
 
 class Bot:
@@ -55,14 +59,54 @@ def _unlimited(settings: Settings, application: Application) -> list[LastingChan
     return channels
 
 
+def clocked(clock: Callable[[], float]) -> Make:
+    """Make the channels as `palaver run` does, but without their pace and with a clock of the test."""
+
+    def make(settings: Settings, application: Application) -> list[LastingChannel]:
+        channels: list[LastingChannel] = []
+        if settings.telegram.token is not None:
+            channels.append(
+                TelegramChannel(
+                    token=settings.telegram.token.get_secret_value(),
+                    api_url=settings.telegram.api_url,
+                    sessions=application.sessions,
+                    menu=menu(),
+                    clock=clock,
+                    limiter=Unlimited(),
+                )
+            )
+        if settings.discord.token is not None:
+            channels.append(
+                DiscordChannel(
+                    token=settings.discord.token.get_secret_value(),
+                    sessions=application.sessions,
+                    menu=menu(),
+                    suggester=application.suggest,
+                    knows=application.admits,
+                    api_url=settings.discord.api_url,
+                    gateway_url=settings.discord.gateway_url,
+                    clock=clock,
+                )
+            )
+        return channels
+
+    return make
+
+
 @asynccontextmanager
 async def running(
-    home: Path, environ: Mapping[str, str], *, clock: Callable[[], float] = time.time, paced: bool = True
+    home: Path,
+    environ: Mapping[str, str],
+    *,
+    clock: Callable[[], float] = time.time,
+    paced: bool = True,
+    make: Make | None = None,
 ) -> AsyncIterator[Bot]:
-    """Run a bot with these settings until the block ends."""
+    """Run a bot with these settings until the block ends; `make` makes its channels in another way."""
     settings = load_settings(environ={"PALAVER_HOME": str(home), "PALAVER_SESSIONS__TIMEZONE": "UTC", **environ})
     async with open_application(settings, key_provider(settings), clock=clock) as application:
-        channels = (make_channels if paced else _unlimited)(settings, application)
+        make = make or (make_channels if paced else _unlimited)
+        channels = make(settings, application)
         for channel in channels:
             application.announce_through(channel.platform, channel.notify)
         tasks = [asyncio.ensure_future(channel.run(application.handle)) for channel in channels]

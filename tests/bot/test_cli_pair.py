@@ -86,7 +86,11 @@ def test_people_are_let_in_without_a_bot(shell: Shell) -> None:
     assert (done.code, done.out, done.err) == (0, "telegram:42 is let in.\n", "")
     assert approved(shell)
     again = shell.run("pair", "approve", code)
-    assert (again.code, again.out, again.err) == (1, "", f"palaver: no such pairing code: {code}\n")
+    assert (again.code, again.out, again.err) == (
+        1,
+        "",
+        "palaver: whoever had this code is let in already: telegram:42\n",
+    )
     assert shell.run("pair", "revoke", "telegram:42").out == "telegram:42 is let in no longer.\n"
     assert not approved(shell)
 
@@ -103,7 +107,7 @@ def test_people_are_let_in_by_the_bot_that_runs(shell: Shell) -> None:
         assert shell.run("pair", "list").out == "Nobody waits to be let in.\n"
         wrong = shell.run("pair", "approve", second)
         assert (wrong.code, wrong.out) == (1, "")
-        assert "no such pairing code" in wrong.err
+        assert "this code was refused" in wrong.err
         assert approved(shell)
     # It was killed, so its socket is still there; nobody answers, and the store is free.
     assert (shell.home / "control.sock").exists()
@@ -142,6 +146,23 @@ def test_what_can_not_be_done_ends_with_a_code_and_a_reason(
     assert (done.code, done.out) == (code, "")
     assert words in done.err
     assert not shell.home.exists()
+
+
+@pytest.mark.parametrize(("code", "words"), [("AB\udcff", "half a character"), ("A" * 70_000, "at most 65536 bytes")])
+def test_what_no_bot_would_take_is_said_in_words(shell: Shell, code: str, words: str) -> None:
+    """A code with a byte that is no text, or of a size that none has, is no traceback, with a bot and without."""
+    knock(shell)
+
+    def is_refused() -> None:
+        done = shell.run("pair", "approve", code)
+        assert (done.code, done.out) == (1, "")
+        assert words in done.err
+        assert "Traceback" not in done.err
+
+    is_refused()
+    with running(shell):
+        is_refused()
+        assert len(json.loads(shell.run("pair", "list", "--json").out)) == 1
 
 
 def test_somebody_in_the_settings_is_put_out_there(shell: Shell) -> None:

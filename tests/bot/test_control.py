@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import stat
+import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bot.control import MAX_LINE, Answer, ControlServer, NoAnswer, ask
-from sessions.errors import NotFound
+from sessions.errors import InvalidValue, NotFound
 from sessions.message import JsonValue
 
 
@@ -189,6 +190,61 @@ async def test_a_request_has_a_limit(path: Path) -> None:
         assert "at most 65536 bytes" in str(refused["error"])
         text = "x" * (MAX_LINE - 100)
         assert await ask(path, {"do": "echo", "say": text}) == {"said": text}
+
+
+@pytest.mark.parametrize("said", ["\ud800", "a\udfff"])
+async def test_half_a_character_is_refused_in_words(path: Path, said: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither side takes what nothing can store, and neither logs an error; the next request is answered."""
+    async with ControlServer(path, HANDLERS):
+        with pytest.raises(InvalidValue, match="half a character"):
+            await ask(path, {"do": "echo", "say": said})
+        refused = await sends(path, json.dumps({"do": "echo", "say": [{said: 1}]}).encode() + b"\n")
+        assert (refused["code"], "half a character" in str(refused["error"])) == (2, True)
+        assert await ask(path, {"do": "echo", "say": "\U0001f600"}) == {"said": "\U0001f600"}
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_an_answer_with_half_a_character_is_one(path: Path) -> None:
+    """What a handler says is escaped, and arrives whatever it is."""
+
+    async def garble(request: Mapping[str, JsonValue]) -> Answer:
+        return {"said": "\ud800"}
+
+    async with ControlServer(path, {"garble": garble}):
+        answer = await ask(path, {"do": "garble"})
+    assert answer is not None
+    json.dumps(answer, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("size", [MAX_LINE + 1, 3_000_000])
+async def test_a_request_that_is_too_long_is_refused_in_words(path: Path, size: int) -> None:
+    """By the client before it is sent, and by the bot to whoever sends it all the same, without keeping them."""
+    async with ControlServer(path, HANDLERS):
+        with pytest.raises(InvalidValue, match="at most 65536 bytes"):
+            await ask(path, {"do": "echo", "say": "x" * size})
+        began = time.monotonic()
+        for end in (b'"}\n', b""):
+            refused = await sends(path, b'{"do": "echo", "say": "' + b"x" * size + end)
+            assert (refused["code"], "at most 65536 bytes" in str(refused["error"])) == (2, True)
+        assert time.monotonic() - began < 5
+        assert await ask(path, {"do": "echo", "say": 1}) == {"said": 1}
+
+
+async def babbles(writer: asyncio.StreamWriter) -> None:
+    """Write without end."""
+    while True:
+        writer.write(b"x" * 100_000)
+        await writer.drain()
+        await asyncio.sleep(0)
+
+
+async def test_who_goes_on_sending_is_not_listened_to_for_ever(path: Path) -> None:
+    """A sender without end is cut off, and others are answered meanwhile."""
+    async with ControlServer(path, HANDLERS):
+        _, writer = await asyncio.open_unix_connection(str(path))
+        with closing(writer), pytest.raises(ConnectionError):
+            await asyncio.wait_for(babbles(writer), 10)
+        assert await ask(path, {"do": "echo", "say": 1}) == {"said": 1}
 
 
 async def test_a_bot_that_does_not_answer_is_not_waited_for(path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.access import Verdict
+from bot.former_codes import KEPT, MOST_KEPT
 from bot.pairing import ALPHABET, LIFETIME, MOST_OPEN, PAUSE
 from config.settings import AccessSettings
 from sessions import SessionManager
@@ -71,6 +72,7 @@ async def test_a_message_that_is_taken_up_again_is_answered_again(doorway: Doorw
     first = await doorway.pairing.request(private(), "Ann", source="7")
     again = Doorway(doorway.sessions, doorway.clock)
     assert await again.pairing.request(private(), "Ann", source="8") is None
+    assert await again.pairing.request(in_group(), "Ann", source="7") is None, "ids are unique only in their chat"
     assert await again.pairing.request(private(), "Ann", source="7") == first
     assert first is not None
 
@@ -110,11 +112,53 @@ async def test_a_code_works_once(doorway: Doorway) -> None:
     code = (await doorway.knocks()).code
     await doorway.pairing.approve(code, BOSS)
     await doorway.pairing.revoke("telegram:42")
-    with pytest.raises(NotFound):
+    with pytest.raises(InvalidValue, match="used already"):
         await doorway.pairing.approve(code, BOSS)
-    with pytest.raises(NotFound):
+    with pytest.raises(InvalidValue, match="used already"):
         await doorway.pairing.refuse(code)
     assert not await admitted(doorway)
+    assert (await doorway.knocks()).code != code
+
+
+async def test_who_is_in_already_is_named_instead_of_a_wrong_code(doorway: Doorway) -> None:
+    """The buttons of every notice say so, also of one whose code has run out, as long as buttons count."""
+    old = (await doorway.knocks()).code
+    doorway.clock.advance(LIFETIME)
+    new = (await doorway.knocks()).code
+    await doorway.pairing.approve(new, BOSS)
+    for code in (old, new):
+        for act in (doorway.pairing.approve(code, BOSS), doorway.pairing.refuse(code)):
+            with pytest.raises(InvalidValue, match="let in already: telegram:42"):
+                await act
+    assert await admitted(doorway)
+    doorway.clock.advance(KEPT)
+    with pytest.raises(NotFound):
+        await doorway.pairing.approve(new, BOSS)
+
+
+async def test_who_came_in_another_way_waits_no_more(doorway: Doorway) -> None:
+    """Somebody whom the settings name by now is in no list, and their code says that they are in."""
+    first, second = await doorway.knocks(), await doorway.knocks(private("43"))
+    later = Doorway(doorway.sessions, doorway.clock, AccessSettings(operators=("telegram:42",)))
+    assert [one.code for one in await later.pairing.waiting()] == [second.code]
+    with pytest.raises(InvalidValue, match="let in already"):
+        await later.pairing.approve(first.code, BOSS)
+
+
+async def test_what_is_remembered_of_codes_stays_small(doorway: Doorway) -> None:
+    """Of those that are over only the newest are known, without names, and for a day."""
+    for batch in range(5):
+        for user in range(MOST_OPEN):
+            await doorway.knocks(private(f"{batch + 1}{user:03}"), "Ann")
+        doorway.clock.advance(LIFETIME)
+    last = await doorway.knocks(private("7"), "Ben")
+    assert list(await doorway.sessions.note("pairing")) == [last.code]
+    over = await doorway.sessions.note("pairing/over")
+    assert len(over) == MOST_KEPT
+    assert {tuple(sorted(one)) for one in over.values() if isinstance(one, dict)} == {("person", "since", "used")}
+    doorway.clock.advance(KEPT)
+    await doorway.knocks(private("8"))
+    assert await doorway.sessions.note("pairing/over") == {}
 
 
 @pytest.mark.parametrize("code", ["", "AAAAAAAA", "pairing", "telegram:42", "★" * 8, "A" * 5_000])
@@ -131,7 +175,7 @@ async def test_who_is_refused_is_told_nothing_until_the_code_runs_out(doorway: D
     request = await doorway.knocks()
     assert await doorway.pairing.refuse(request.code) == "telegram:42"
     assert await doorway.pairing.waiting() == []
-    with pytest.raises(NotFound):
+    with pytest.raises(InvalidValue, match="was refused"):
         await doorway.pairing.approve(request.code, BOSS)
     doorway.clock.advance(PAUSE)
     assert await doorway.pairing.request(private(), "Ann") is None
@@ -177,6 +221,23 @@ async def test_operators_are_told_where_they_wrote_last_in_private(doorway: Door
     doorway.clock.advance(PAUSE)
     await doorway.knocks(private("8"))
     assert len(doorway.told) == 1, "asking again tells nobody again"
+
+
+async def test_that_no_operator_could_be_told_is_logged(doorway: Doorway, caplog: pytest.LogCaptureFixture) -> None:
+    """Once for each stranger, without saying who; not when somebody was told."""
+    await doorway.knocks(private("77123"), "Ann")
+    doorway.clock.advance(PAUSE)
+    await doorway.knocks(private("77123"), "Ann")
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "bot.pairing"]
+    assert "no operator could be told" in line
+    assert "palaver pair list" in line
+    assert not [
+        word for word in ("77123", "Ann", *[one.code for one in await doorway.pairing.waiting()]) if word in line
+    ]
+    caplog.clear()
+    await doorway.operators.learn(private("1"))
+    await doorway.knocks(private("8"))
+    assert caplog.records == []
 
 
 async def test_who_is_no_operator_any_more_is_told_nothing(doorway: Doorway) -> None:

@@ -53,6 +53,10 @@ async def nothing_to_complete(address: Address, line: str) -> Sequence[Suggestio
     return ()
 
 
+async def everybody(address: Address) -> bool:
+    return True
+
+
 class Stage:
     """A channel at work; `heard` is what its handler was given."""
 
@@ -76,6 +80,7 @@ async def playing(
     suggester: Callable[[Address, str], Awaitable[Sequence[Suggestion]]] = nothing_to_complete,
     menu: Sequence[MenuCommand] = MENU,
     token: str | None = None,
+    knows: Callable[[Address], Awaitable[bool]] = everybody,
     channel: DiscordChannel | None = None,
     through_gateway: bool = True,
 ) -> AsyncIterator[Stage]:
@@ -95,6 +100,7 @@ async def playing(
             api_url=fake.api_url,
             gateway_url=fake.gateway_url if through_gateway else None,
             always=always,
+            knows=knows,
             clock=clock or fake.world.clock,
         )
     running = asyncio.create_task(channel.run(handler))

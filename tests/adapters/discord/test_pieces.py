@@ -158,10 +158,17 @@ def test_files_and_buttons_come_with_the_last_part() -> None:
     assert (second.documents, second.choices) == ((document,), (choice,))
 
 
+@pytest.mark.parametrize("blank", [" \n", "\u200b", "\u2060\u00a0", "\u3164"])
+def test_a_reply_with_nothing_to_see_says_so(blank: str) -> None:
+    """Discord takes no such message, and a person is to have an answer."""
+    assert parts_of(Reply(text=blank), LIMIT) == [Part(text="There are no words in this answer.")]
+
+
 def test_nothing_to_say_is_no_message() -> None:
     """An empty reply has no parts; one of a file alone or of buttons alone has one."""
     document = Document(name="a.md", content=b"x", media_type="text/markdown")
-    assert parts_of(Reply(text=" \n"), LIMIT) == []
+    assert parts_of(Reply(text=""), LIMIT) == []
+    assert parts_of(Reply(text=" ", document=document), LIMIT) == [Part(text="", documents=(document,))]
     assert parts_of(Reply(text="", document=document), LIMIT) == [Part(text="", documents=(document,))]
     (part,) = parts_of(Reply(text="", choices=(Choice(label="a", text="b"),)), LIMIT)
     assert part.text

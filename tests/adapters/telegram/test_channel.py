@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -531,6 +534,36 @@ async def test_a_button_counts_for_its_person_alone(
     assert heard.texts == ["/ask", "ask", "/no"]
 
 
+async def test_the_buttons_for_others_stay(
+    server: FakeTelegram, ann: Person, chat: Chat, channel: TelegramChannel
+) -> None:
+    """Of several people who can be let in, the one for whom a button was pressed loses theirs."""
+    group = server.group("Friends", members=[ann])
+    people = tuple(Choice(label=f"Let in {code}", text=f"/pair approve {code}") for code in ("AAAA", "BBBB", "CCCC"))
+    waiting = Reply(text="Waiting", private=True, choices=people)
+
+    async def answer(inbound: Inbound, outlet: Outlet) -> None:
+        chosen = inbound.text.startswith("/pair")
+        await outlet.send(Reply(text=inbound.text) if chosen else ASK if inbound.text == "/ask" else waiting)
+
+    def labels(place: Chat) -> list[str]:
+        shown = next(message for message in server.messages(place) if message.text == "Waiting")
+        return [label for label, _ in shown.buttons]
+
+    async with running(channel, Heard(answer)):
+        await server.say(ann, "/list", chat=chat)
+        await server.press(ann, await server.wait_for(chat, "Waiting"), "Let in BBBB")
+        await server.until(lambda: labels(chat) == ["Let in AAAA", "Let in CCCC"])
+        for code in ("AAAA", "CCCC"):  # so soon that the second press tells of the message as it was before the first
+            await server.press(ann, await server.wait_for(chat, "Waiting"), f"Let in {code}")
+            await server.wait_for(chat, f"/pair approve {code}")
+        await server.until(lambda: labels(chat) == [])
+        await server.say(ann, "/ask", chat=group)
+        await server.press(ann, await server.wait_for(group, "Sure?"), "Yes")
+        await server.press(ann, await server.wait_for(group, "Waiting"), "Let in AAAA")
+        await server.until(lambda: labels(group) == ["Let in BBBB", "Let in CCCC"])
+
+
 async def test_labels_that_are_long_stand_one_above_the_other(
     server: FakeTelegram, ann: Person, chat: Chat, channel: TelegramChannel
 ) -> None:
@@ -689,6 +722,39 @@ async def test_a_private_answer_goes_to_the_private_chat(
     assert shown_to_all(server, group) == [SENT]
     assert [(it.text, it.document) for it in server.messages(chat)] == [("the secret", None), ("", export_of(export))]
     assert server.messages(chat)[0].buttons == ()
+
+
+async def test_a_question_in_the_private_chat_is_answered_there(
+    server: FakeTelegram, ann: Person, chat: Chat, channel: TelegramChannel
+) -> None:
+    """Buttons that mean the same everywhere come along, the others do not; a press says where it was made."""
+    group = server.group("Friends", members=[ann])
+    choices = (
+        Choice(label="Yes", text="yes #abc123", anywhere=True),
+        Choice(label="Here", text="/resume 1"),
+        Choice(label="No", text="no #abc123", anywhere=True),
+    )
+    reply = Reply(text="long " * 1_000 + "Sure?", private=True, choices=choices)
+    heard = replying(reply)
+    async with running(channel, heard):
+        await server.say(ann, "/forgetme", chat=group)
+        asked = await server.wait_for(chat, "Sure?")
+        assert [label for label, _ in asked.buttons] == ["Yes", "No"]
+        assert server.messages(chat)[0].buttons == ()
+        await server.press(ann, asked, "Yes")
+        await server.until(lambda: len(heard.inbound) == 2)
+    pressed = heard.inbound[1]
+    assert (pressed.text, pressed.address) == ("yes #abc123", in_private(server, ann))
+
+
+def in_private(server: FakeTelegram, person: Person) -> Address:
+    return Address(
+        platform="telegram",
+        account=server.token.partition(":")[0],
+        chat_id=str(person.id),
+        user_id=str(person.id),
+        chat_kind=ChatKind.PRIVATE,
+    )
 
 
 def export_of(document: Document) -> tuple[str, bytes]:
@@ -859,6 +925,16 @@ async def test_a_short_answer_in_a_group_needs_no_preview(
         assert (await server.wait_for(group, "one two")).edits == ()
 
 
+async def test_an_answer_that_is_complete_at_once_is_only_sent(
+    server: FakeTelegram, ann: Person, chat: Chat, channel: TelegramChannel
+) -> None:
+    """Neither typing nor a draft goes before it."""
+    async with running(channel, streaming(["one", " two"], 0.05)):
+        await server.say(ann, "hello", chat=chat)
+        await server.wait_for(chat, "one two")
+    assert (server.actions(chat), server.drafts(chat)) == ([], [])
+
+
 async def test_an_answer_that_is_dropped_is_taken_back(
     server: FakeTelegram, ann: Person, channel: TelegramChannel
 ) -> None:
@@ -996,6 +1072,49 @@ async def test_a_webhook_brings_updates_too(
             assert await posted(right_form, data=b"{") == 400
             assert await posted(right, json=["no", "update"]) == 200
     assert heard.texts == ["hello", "real"]
+
+
+def nested(depth: int) -> bytes:
+    """Write an update that says something, with lists so deep in it."""
+    who = {"id": 7, "is_bot": False, "first_name": "A"}
+    message = {"message_id": depth, "date": 1, "text": "deep", "chat": {"id": 7, "type": "private"}, "from": who}
+    update = json.dumps({"update_id": depth, "message": message | {"more": 0}})
+    return update.replace("0}}", "[" * depth + "]" * depth + "}}").encode()
+
+
+async def test_a_webhook_refuses_what_it_can_not_read(
+    server: FakeTelegram,
+    ann: Person,
+    chat: Chat,
+    sessions: SessionManager,
+    clock: ManualClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """However deep, broken or short the body is, it is the caller's mistake, and no error of the bot."""
+    port = free_port()
+    webhook = Webhook("127.0.0.1", port, "/telegram", f"http://127.0.0.1:{port}", "a-secret")
+    headers = {"X-Telegram-Bot-Api-Secret-Token": "a-secret", "Content-Type": "application/json"}
+    heard = Heard()
+    async with running(channel_of(server, sessions, clock, webhook), heard):
+        await server.say(ann, "hello", chat=chat)
+        await server.wait_for(chat, "re: hello")
+        async with aiohttp.ClientSession() as client:
+
+            async def posted(body: bytes, **more: str) -> int:
+                async with client.post(webhook.url, headers=headers | more, data=body) as answer:
+                    return answer.status
+
+            for depth in (2, 98):
+                assert await posted(nested(depth)) == 200
+            for depth in (99, 500, 900, 950, 100_000):
+                assert await posted(nested(depth)) == 400
+            assert await posted(b"[" * 100_000) == 400
+            for encoding in ("gzip", "deflate"):
+                assert await posted(b"no such thing", **{"Content-Encoding": encoding}) == 400
+                assert await posted(gzip.compress(b" " * 5_000_000), **{"Content-Encoding": encoding}) == 400
+            assert await posted(nested(3)) == 200
+    assert heard.texts == ["hello", "deep", "deep", "deep"]
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_a_webhook_does_not_show_its_secret() -> None:

@@ -281,9 +281,19 @@ def test_a_press_tells_who_where_and_what() -> None:
     assert press.place is not None
     assert (press.query, press.payload, press.message, press.author) == ("q1", "payload", 8, "Ann Lee")
     assert (press.address.user_id, press.address.chat_id, press.place.callback) == ("7", "-100500", "q1")
+    assert press.rows == ()
     topic = pressed(query(message={**query()["message"], "message_thread_id": 12, "is_topic_message": True}))
     assert topic.address is not None
     assert topic.address.thread_id == "12"
+
+
+def test_a_press_tells_which_buttons_were_there() -> None:
+    """Row by row, without those that lead elsewhere; anything else under the message is none."""
+    one, two = {"text": "A", "callback_data": "a"}, {"text": "B", "callback_data": "b"}
+    rows = [[one, {"text": "web", "url": "https://example.org"}, 5], [two], "x"]
+    under = {**query()["message"], "reply_markup": {"inline_keyboard": rows}}
+    assert pressed(query(message=under)).rows == ((("A", "a"),), (("B", "b"),), ())
+    assert pressed(query(message={**under, "reply_markup": {"inline_keyboard": "x"}})).rows == ()
 
 
 @pytest.mark.parametrize(

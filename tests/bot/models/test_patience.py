@@ -227,6 +227,19 @@ async def test_an_empty_answer_is_an_error(vendor: Vendor, words: tuple[str, ...
     assert heard.finished is None
 
 
+async def test_white_space_waits_for_the_first_word() -> None:
+    """Nothing blank is shown by itself; what stands before the first word comes with it, unchanged."""
+    blank = TextDelta(" \n")
+    spoken = await hear(PatientBackend(Scripted([blank, blank, WORD, blank, END]), QUICK), ask("hi"))
+    assert spoken.pieces == [" \n \nword", " \n"]
+    silent = await hear(PatientBackend(Scripted([blank, END]), QUICK), ask("hi"))
+    assert (silent.pieces, type(silent.error)) == ([], ModelEmpty)
+    again = await hear(PatientBackend(Scripted([blank, ModelUnavailable()], [WORD, END]), QUICK), ask("hi"))
+    assert again.pieces == ["word"]
+    endless = PatientBackend(Scripted([blank] * 9), Patience(retries=0, max_characters=8))
+    assert type((await hear(endless, ask("hi"))).error) is ModelEmpty
+
+
 async def test_a_huge_answer_is_cut_at_the_limit(vendor: Vendor) -> None:
     """Five megabytes end as a reply of the longest length that can be stored, and the rest is not read."""
     vendor.server.then(Answer(words=["x" * 50_000] * 100))

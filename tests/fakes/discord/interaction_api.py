@@ -124,7 +124,7 @@ class InteractionApi:
         answer = interaction.answer
         draft.check(body.document, draft.FOLLOWUP)
         draft.check_not_empty(body.document, body.files)
-        if answer.message and answer.message.thinking:
+        if answer.message and answer.message.thinking and not answer.message.deleted:
             # The first followup after a deferral is its answer, and as private as the deferral was.
             self._revise(answer.message, body.document, body)
             message = answer.message

@@ -149,6 +149,19 @@ async def test_the_first_answer_has_three_seconds(stage: Stage, clock: ManualClo
     assert caught.value.code == 10062
 
 
+async def test_after_a_deferral_is_deleted_a_followup_is_a_message_of_its_own(stage: Stage) -> None:
+    """Nothing is waited for any more, so it is as private as it says."""
+    use = await stage.fake.slash(stage.ann, "hello", channel=stage.general)
+    got = await stage.used()
+    await got.response.defer()
+    await got.delete_original_response()
+    await got.followup.send("for you", ephemeral=True)
+    answer = await use.answered()
+    assert [one.ephemeral_for for one in answer.followups] == [stage.ann]
+    with pytest.raises(discord.NotFound):
+        await got.edit_original_response(content="gone")
+
+
 async def test_a_token_lives_for_fifteen_minutes(stage: Stage, clock: ManualClock) -> None:
     """Edits and followups work for 15 minutes, and not a second longer."""
     await stage.fake.slash(stage.ann, "hello", channel=stage.general)
