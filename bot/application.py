@@ -23,6 +23,7 @@ from bot.limits import Limits
 from bot.linking import Linking
 from bot.models.backend import ModelBackend
 from bot.models.choose import ModelSettings
+from bot.operation_table import OPERATIONS
 from bot.operators import Operators
 from bot.pair_requests import pair_requests
 from bot.pairing import Pairing
@@ -161,7 +162,7 @@ class Application:
 
     def controls(self) -> Mapping[str, Control]:
         """Give what the command line may ask of a bot that runs."""
-        return pair_requests(self.pairing)
+        return {**pair_requests(self.pairing), **OPERATIONS.controls(self.sessions)}
 
     # -- inside ------------------------------------------------------------------------------------
 

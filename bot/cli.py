@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import click
 
+from bot.operator.commands import GROUPS
+
 F = TypeVar("F", bound=Callable[..., object])
 CHAT = "chat"
 
@@ -196,6 +198,10 @@ def pair_revoke(person: str, home: Path | None, config: Path | None) -> int:
     from bot.cli_pair import revoke
 
     return revoke(person, home=home, config_file=config)
+
+
+for group in GROUPS:
+    palaver.add_command(group)
 
 
 @palaver.command()

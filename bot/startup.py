@@ -10,6 +10,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.operation_failed import OperationFailed
 from config.errors import SettingsError
 from sessions.errors import (
     Ambiguous,
@@ -48,6 +49,8 @@ def exit_code(error: SettingsError | SessionError) -> ExitCode:
     match error:
         case StoreHeld():
             return ExitCode.HELD
+        case OperationFailed(code=code) if code in list(ExitCode):
+            return ExitCode(code)
         case SettingsError() | KeyRefused() | WrongKey() | StoreTooNew():
             return ExitCode.CONFIGURATION
         case NotFound() | Ambiguous() | InvalidValue():

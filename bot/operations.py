@@ -1,0 +1,135 @@
+"""Operations: what an operator does from the command line, in the bot that runs, or here when none does.
+
+An operation is a function of the sessions and a request, both ways the same; it gives JSON. Only one process may write
+to a store, so a running bot is asked through its control socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from bot.control import SOCKET, Answer, Control, ask
+from bot.operation_failed import OperationFailed
+from bot.shell import tell
+from bot.startup import ExitCode, key_provider, open_sessions
+from config.settings import Settings
+from sessions.audit import AuditKind, acting
+from sessions.errors import InvalidValue, NotFound, StoreHeld
+from sessions.manager import SessionManager
+from sessions.message import JsonValue
+
+WAIT = 5.0  # seconds for the store, when another process has it that can not be asked
+AGAIN = 0.2  # seconds between two looks
+LONGEST = 600.0  # seconds that the bot may take for one operation
+BY, NOTE = "by", "audit note"
+
+Request = Mapping[str, JsonValue]
+Operation = Callable[[SessionManager, Request], Awaitable[Answer]]
+"""Does one thing. What it raises reaches the operator in words, with the exit code that belongs to it."""
+
+
+class Operations:
+    """The operations there are, by name."""
+
+    def __init__(self, operations: Mapping[str, Operation]) -> None:
+        self._operations = {NOTE: _note, **operations}
+
+    def controls(self, sessions: SessionManager) -> Mapping[str, Control]:
+        """Give what a running bot answers to."""
+        return {name: partial(self._answer, name, sessions) for name in self._operations}
+
+    async def carry_out(self, settings: Settings, name: str, **arguments: JsonValue) -> Answer:
+        """Have the bot that runs do it, else do it here. Raises `SessionError`, `StoreHeld` after a bounded wait."""
+        request = {"do": name, BY: operator(), **arguments}
+        answer = await ask(settings.home / SOCKET, request, LONGEST)
+        if answer is not None:
+            return _unwrapped(answer)
+        if not settings.store.path.exists():
+            raise NotFound("session")
+        async with writing(settings) as sessions:
+            return await self._answer(name, sessions, request)
+
+    async def _answer(self, name: str, sessions: SessionManager, request: Request) -> Answer:
+        with acting(text_of(request, BY)):
+            return await self._operations[name](sessions, request)
+
+
+@asynccontextmanager
+async def reading(settings: Settings) -> AsyncIterator[SessionManager]:
+    """Open the store to read, beside a running bot as well. Raises `NotFound` where nothing was ever stored."""
+    if not settings.store.path.exists():
+        raise NotFound("session")
+    async with open_sessions(settings, key_provider(settings), read_only=True) as sessions:
+        yield sessions
+
+
+@asynccontextmanager
+async def writing(settings: Settings) -> AsyncIterator[SessionManager]:
+    """Open the store to write; waits a little for a process that has it. Raises `StoreHeld`."""
+    async with AsyncExitStack() as stack:
+        end = asyncio.get_running_loop().time() + WAIT
+        while True:
+            try:
+                sessions = await stack.enter_async_context(open_sessions(settings, key_provider(settings)))
+                break
+            except StoreHeld:
+                if asyncio.get_running_loop().time() > end:
+                    raise
+            await asyncio.sleep(AGAIN)
+        yield sessions
+
+
+async def looked_at(
+    operations: Operations, settings: Settings, kind: AuditKind = AuditKind.READ, **about: JsonValue
+) -> None:
+    """Have the audit tell that the operator sees words of others, before they are shown.
+
+    Where another process keeps the audit from being written that is said, and nothing is withheld: whoever has the key
+    can read anyway.
+    """
+    try:
+        await operations.carry_out(settings, NOTE, kind=kind.value, about=about)
+    except StoreHeld as error:
+        tell(f"The audit does not tell of this: {error}")
+
+
+def operator() -> str:
+    """Name who sits at this shell, as the audit does."""
+    try:
+        return f"shell:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container's user need not have a name
+        return f"shell:{os.getuid()}"
+
+
+def text_of(request: Request, name: str) -> str:
+    """Take a text of a request. Raises `InvalidValue`."""
+    value = request.get(name)
+    if not isinstance(value, str):
+        raise InvalidValue(f"the request needs a {name}")
+    return value
+
+
+def texts_of(request: Request, name: str) -> list[str]:
+    """Take a list of texts of a request. Raises `InvalidValue`."""
+    value = request.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise InvalidValue(f"the request needs a list of texts as {name}")
+    return [str(one) for one in value]
+
+
+async def _note(sessions: SessionManager, request: Request) -> Answer:
+    about = request.get("about")
+    await sessions.audit.note(AuditKind(text_of(request, "kind")), **(about if isinstance(about, dict) else {}))
+    return {}
+
+
+def _unwrapped(answer: Answer) -> Answer:
+    if "error" not in answer:
+        return answer
+    code = answer.get("code")
+    raise OperationFailed(str(answer["error"]), code if isinstance(code, int) else ExitCode.SESSION)

@@ -1,0 +1,1 @@
+"""What whoever runs the bot does from a shell: sessions, keys, the database, people, the audit."""
