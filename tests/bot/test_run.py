@@ -205,10 +205,7 @@ async def _killed_again_and_again(
             await program.end(signal.SIGKILL)
     await writing
     async with home.program() as program:
-        until = time.monotonic() + PATIENCE + len(said) / 20  # the limit of the platform is thirty messages a second
-        while telegram.pending or not telegram.polls_open or home.unfinished():
-            assert time.monotonic() < until, f"{telegram.pending} not fetched, {home.unfinished()} not done with"
-            await asyncio.sleep(0.2)
+        await _done_with_everything(telegram, home)
         code, _ = await program.end()
         assert code == 0
     async with home.reading() as sessions:
@@ -221,6 +218,16 @@ async def _killed_again_and_again(
                 assert [message.content for message in kept] == order
         assert stored == Counter(text for _, text in said)
         assert await sessions.verify() == []
+
+
+async def _done_with_everything(telegram: FakeTelegram, home: Home) -> None:
+    """Wait for it as long as it goes on, however slowly: the platform takes thirty messages a second."""
+    before, since = (-1, -1), time.monotonic()
+    while (left := (telegram.pending, home.unfinished())) != (0, 0) or not telegram.polls_open:
+        if left != before:
+            before, since = left, time.monotonic()
+        assert time.monotonic() - since < 2 * PATIENCE, f"stuck: {left[0]} not fetched, {left[1]} not done with"
+        await asyncio.sleep(0.2)
 
 
 def _address(user: int) -> Address:
