@@ -99,8 +99,9 @@ class Command:
 
     @property
     def name(self) -> str:
-        """How it is typed, without parameters: `/checkpoint save`; the word `show` may always be left out."""
-        return "/" + " ".join(self.path).removesuffix(" show")
+        """How it is typed, without parameters: `/checkpoint save`; `show` is left out where that is enough."""
+        words = "/" + " ".join(self.path)
+        return words.removesuffix(" show") if self.default else words
 
     @property
     def usage(self) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Services(Protocol):
     """What commands need of the running application, besides the sessions."""
 
+    sessions: SessionManager  # what is stored, whether or not somebody is incognito
     default_model: str
     max_context_tokens: int
     zone: str

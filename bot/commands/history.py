@@ -31,7 +31,7 @@ async def show(context: Context, parameters: Parameters) -> Reply:
     if not messages:
         return Reply(text=f"Nothing has been said in this conversation{inside(context.address)} yet.")
     room = max(LEAST, BUDGET // len(messages))
-    entries = [f"{_heading(context, message)}\n{quoted(message.content, limit=room)}" for message in messages]
+    entries = [f"{heading(context, message)}\n{quoted(message.content, limit=room)}" for message in messages]
     shown = f"the last {len(messages):,} of " if len(messages) < session.message_count else ""
     head = f"**{named(session)}**, {shown}{plural(session.message_count, 'message')}"
     return Reply(text="\n\n".join((head, *entries)))
@@ -65,14 +65,14 @@ async def search(context: Context, parameters: Parameters) -> Reply:
     if not hits:
         return Reply(text=f"Nothing you said or were told {here(context.address)} holds {code(words)}.")
     entries = [
-        f"{named(hit.session)} · {_heading(context, hit.message)}\n{quoted(hit.snippet, limit=BUDGET // MAX_HITS)}"
+        f"{named(hit.session)} · {heading(context, hit.message)}\n{quoted(hit.snippet, limit=BUDGET // MAX_HITS)}"
         for hit in hits
     ]
     most = f", the newest {MAX_HITS}" if len(hits) == MAX_HITS else ""
     return Reply(text="\n\n".join((f"**{plural(len(hits), 'place')}** with {code(words)}{most}", *entries)))
 
 
-def _heading(context: Context, message: Message) -> str:
+def heading(context: Context, message: Message) -> str:
     """Say which message it is, who speaks and when."""
     speaker = "you" if message.role == "user" and not message.author else message.role
     author = f" {code(message.author)}" if message.author else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from bot.commands.command import Command
@@ -53,11 +53,12 @@ def _unknown(table: Sequence[Command], word: str) -> str:
     return f"There is no command {code('/' + word)}.{meant} `/help` lists them all."
 
 
-def _nearest(table: Iterable[Command], word: str) -> str | None:
+def _nearest(table: Sequence[Command], word: str) -> str | None:
     """Find what was probably meant: a first word, `/sesion`, or the second one alone, `/export`."""
     first = {command.path[0]: f"/{command.path[0]}" for command in table}
     plural = {f"{name}s": head for name, head in first.items()}
-    second = {command.path[1]: command.name for command in table if len(command.path) == 2}
+    # Of several with one second word the first of the table is meant: those for operators stand at its end.
+    second = {command.path[1]: command.name for command in reversed(table) if len(command.path) == 2}
     for names, cutoff in ((first | plural, 0.65), (second, 0.8)):
         near = get_close_matches(word, names, n=1, cutoff=cutoff)
         if near:

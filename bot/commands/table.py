@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from adapters.reply import Reply
 from bot.commands import (
+    admin,
     checkpoint,
     conversations,
     history,
@@ -44,6 +45,19 @@ _WHICH_CHECKPOINT = Parameter(
 )
 _TITLE = Parameter(name="title", kind=Kind.REST, summary="what the conversation is called")
 _CODE = Parameter(name="code", kind=Kind.TEXT, summary="the code that the person was given", required=True)
+_ID = Parameter(
+    name="id",
+    kind=Kind.TEXT,
+    summary="which conversation: its id in `/admin sessions`, or the beginning of it",
+    required=True,
+)
+_FORMAT = Parameter(
+    name="format",
+    kind=Kind.CHOICE,
+    summary="the format, markdown if left out",
+    choices=("markdown", "json", "html", "text"),
+    also=(("md", "markdown"), ("txt", "text")),
+)
 _STEPS = Parameter(name="n", kind=Kind.INTEGER, summary="how many steps, 1 if left out")
 
 
@@ -333,15 +347,7 @@ COMMANDS: tuple[Command, ...] = (
         topic=Topic.HISTORY,
         handler=history.export,
         example="/history export json",
-        parameters=(
-            Parameter(
-                name="format",
-                kind=Kind.CHOICE,
-                summary="the format, markdown if left out",
-                choices=("markdown", "json", "html", "text"),
-                also=(("md", "markdown"), ("txt", "text")),
-            ),
-        ),
+        parameters=(_FORMAT,),
         private=True,
     ),
     Command(
@@ -488,6 +494,59 @@ COMMANDS: tuple[Command, ...] = (
                 placeholder="platform:id",
             ),
         ),
+        access=Access.OPERATOR,
+        private=True,
+    ),
+    Command(
+        path=("admin", "sessions"),
+        summary="List the newest conversations of everybody",
+        topic=Topic.OPERATORS,
+        handler=admin.sessions,
+        example="/admin sessions 20",
+        parameters=(Parameter(name="n", kind=Kind.INTEGER, summary="how many, 10 if left out"),),
+        access=Access.OPERATOR,
+        private=True,
+        default=True,
+    ),
+    Command(
+        path=("admin", "show"),
+        summary="Show what was said in somebody's conversation; the audit tells of it",
+        topic=Topic.OPERATORS,
+        handler=admin.show,
+        example="/admin show mq4tz7kd2x5a 20",
+        parameters=(_ID, Parameter(name="n", kind=Kind.INTEGER, summary="how many messages, 10 if left out")),
+        access=Access.OPERATOR,
+        private=True,
+    ),
+    Command(
+        path=("admin", "export"),
+        summary="Give somebody's whole conversation as a file; the audit tells of it",
+        topic=Topic.OPERATORS,
+        handler=admin.export,
+        example="/admin export mq4tz7kd2x5a json",
+        parameters=(
+            _ID,
+            _FORMAT,
+        ),
+        access=Access.OPERATOR,
+        private=True,
+    ),
+    Command(
+        path=("admin", "stats"),
+        summary="Count people, conversations, messages and tokens",
+        topic=Topic.OPERATORS,
+        handler=admin.stats,
+        example="/admin stats",
+        access=Access.OPERATOR,
+        private=True,
+    ),
+    Command(
+        path=("admin", "audit"),
+        summary="Show what was done with conversations, and by whom",
+        topic=Topic.OPERATORS,
+        handler=admin.audit,
+        example="/admin audit",
+        parameters=(Parameter(name="n", kind=Kind.INTEGER, summary="how many entries, 20 if left out"),),
         access=Access.OPERATOR,
         private=True,
     ),

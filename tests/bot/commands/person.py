@@ -27,6 +27,7 @@ class Application:
 
     pairing: Pairing
     linking: Linking
+    sessions: SessionManager
 
     def __init__(self) -> None:
         self.default_model = "echo"
@@ -71,6 +72,7 @@ class Person:
         self.pending = Confirmations(clock=self.clock)
         if not hasattr(self.application, "linking"):  # several accounts can write to one bot
             self.application.linking = Linking(self.sessions, clock=self.clock)
+        self.application.sessions = self.sessions
         access = Access(self.sessions, AccessSettings())
         self.application.pairing = Pairing(
             self.sessions, access, Operators(self.sessions, access), notify=self.application.tell, clock=self.clock
