@@ -41,6 +41,8 @@ class Envelope:
             document = reply.document
             content = base64.b64encode(document.content).decode()
             said["document"] = {"name": document.name, "media_type": document.media_type, "content": content}
+        if reply.aside:
+            said["aside"] = reply.aside
         if reply.choices:
             said["choices"] = [[choice.label, choice.text, choice.anywhere] for choice in reply.choices]
         return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
@@ -61,6 +63,7 @@ class Envelope:
                 content=base64.b64decode(document["content"], validate=True),
                 media_type=str(document["media_type"]),
             ),
+            aside=str(said.get("aside", "")),
             choices=tuple(_choice(*choice) for choice in said.get("choices", ())),
         )
         return cls(cast("Destination", dict(said["to"])), reply)

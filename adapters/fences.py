@@ -8,39 +8,54 @@ from dataclasses import dataclass
 
 from adapters.pieces import Cut, cut, fitting, units, visible
 
-# Indentation and a list marker may stand before it. A longer run or a longer word is no code block anybody meant.
-_OPENING = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,16}(?!`)|~{3,16}(?!~))[ \t]*([^`\n]{0,80})")
+# Marks of quotations, indentation and a list marker may stand before it. A longer run or a longer word is no code block
+# anybody meant.
+_OPENING = re.compile(
+    r"((?:[ ]{0,3}>[ ]?){0,3})[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,16}(?!`)|~{3,16}(?!~))[ \t]*([^`\n]{0,80})"
+)
 _LINE = re.compile(r"[^\n]*\n?")
-_RESERVE = 17  # units for a line feed and the longest closing fence
+_RESERVE = 32  # units for a line feed and the longest closing fence, in a quotation of a quotation
 
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """An open code block: its marks, what stands behind them, and where its first line starts."""
+    """An open code block: its marks, what stands behind and before them, and where its first line starts."""
 
     marks: str
     info: str
     at: int
+    quotation: str = ""
 
     @property
     def head(self) -> str:
         """Give what opens it again."""
-        return f"{self.marks}{self.info}\n"
+        return f"{self.quotation}{self.marks}{self.info}\n"
+
+    @property
+    def tail(self) -> str:
+        """Give what closes it."""
+        return f"\n{self.quotation}{self.marks}"
+
+    def ends_before(self, line: str) -> bool:
+        """Tell whether the quotation it stands in has ended with the line before."""
+        return bool(self.quotation) and not line.lstrip().startswith(">")
 
     def closes_at(self, line: str) -> bool:
         """Tell whether a line closes it."""
-        bare = line.strip()
+        bare = line.lstrip(" \t>").strip() if self.quotation else line.strip()
         return len(bare) >= len(self.marks) and not bare.strip(self.marks[0])
 
 
 def fence_after(text: str, start: int, end: int, fence: Fence | None) -> Fence | None:
     """Give the code block that is open at `end`, if `fence` was open at `start`."""
     for match in _LINE.finditer(text, start, end):
-        line = match[0].rstrip("\n")
+        line, whole = match[0].rstrip("\n"), not match.start() or text[match.start() - 1] == "\n"
+        if fence is not None and match[0] and whole and fence.ends_before(line):
+            fence = None
         if fence is not None:
             fence = None if fence.closes_at(line) else fence
         elif opening := _OPENING.fullmatch(line):
-            fence = Fence(opening[1], opening[2].strip(), match.start())
+            fence = Fence(opening[2], opening[3].strip(), match.start(), opening[1])
     return fence
 
 
@@ -61,7 +76,7 @@ def split(text: str, most: int) -> Iterator[str]:
 
 def _standing_alone(body: str, before: Fence | None, after: Fence | None) -> str:
     head = before.head if before else ""
-    tail = f"\n{after.marks}" if after else ""
+    tail = after.tail if after else ""
     return f"{head}{body}{tail}"
 
 

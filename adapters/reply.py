@@ -31,7 +31,8 @@ class Reply:
     """An answer: Markdown text, maybe a document, maybe buttons.
 
     `private` marks an answer that shows content: in a group it must reach its receiver alone or not
-    at all. `error` marks one that says a request could not be met.
+    at all; then `aside` is said in its place, without content, for everybody there to read. `error` marks one that
+    says a request could not be met.
     """
 
     text: str
@@ -39,3 +40,4 @@ class Reply:
     error: bool = False
     document: Document | None = None
     choices: tuple[Choice, ...] = ()
+    aside: str = ""

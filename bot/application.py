@@ -77,7 +77,7 @@ class Application:
         )
         pending = Confirmations(clock=clock)
         self.handle: Handler = Dispatcher(
-            self._turns, pending, context=self._context, announce=self._announce, ask=self.door.ask, since=clock()
+            self._turns, pending, context=self._context, announce=self._announce, ask=self.door.ask, clock=clock
         ).handle
         self._upkeep = Upkeep(
             sessions,
@@ -113,6 +113,11 @@ class Application:
         except VaultError:
             return False  # it does not open, so nothing runs in it, and /new must not fail for it
         return session is not None and await self._turns.stop(sessions, session.id)
+
+    async def prepare_erasure(self, address: Address) -> None:
+        """End what goes on for somebody of whom everything is about to be erased."""
+        await self.stop(address)
+        await self.limits.keep_in_memory(address, self._clock())
 
     async def set_incognito(self, address: Address, on: bool) -> bool:
         """Keep what follows in memory only, or stop doing so. Tells whether anything changed."""
@@ -178,7 +183,7 @@ class Application:
         )
 
     async def _on_reset(self, event: ResetEvent) -> None:
-        await self._announce(event.address, reset_notice(event.archived, event.reason))
+        await self._announce(event.address, reset_notice(event.archived, event.reason, event.address))
 
     async def _on_warning(self, warning: ResetWarning) -> None:
         await self._announce(warning.address, reset_warning(warning, warning.timezone))

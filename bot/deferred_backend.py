@@ -26,8 +26,12 @@ class DeferredBackend:
         """What the settings call the backend."""
         return self._settings.backend
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
-        """Stream the reply; settings that can not work raise `ModelRefused` here."""
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
+        """Stream the reply; settings that can not work raise `ModelRefused` at the first step."""
+        # Once there is a backend its words need not go through another pair of hands.
+        return self._first(prompt) if self._backend is None else self._backend.stream(prompt)
+
+    async def _first(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         backend = await self._made()
         async with aclosing(backend.stream(prompt)) as deltas:
             async for delta in deltas:

@@ -28,6 +28,7 @@ from sessions.errors import NotFound, SessionError, VaultError
 from sessions.handling import Handling
 from sessions.handling import current as current_handling
 from sessions.keyed_locks import KeyedLocks
+from sessions.parts import Clock
 from sessions.turn import Turn
 
 Announce = Callable[[Address, Reply], Awaitable[None]]
@@ -37,6 +38,7 @@ Ask = Callable[[Inbound], Awaitable[Reply | Silence | None]]
 """Says what somebody who may not speak here is answered; None for everybody else."""
 
 STOP_WAITS = 0.5  # seconds for which a /stop waits until what was said before it is lined up; P7 allows it one
+EXPIRES = 24 * 3600.0  # seconds after which nobody expects a command to be carried out any more
 MOST_ATTEMPTS = 2  # starts of the program at which a turn is tried once more; the model may be paid each time
 _INTERRUPTED = "I was interrupted just when I did that. What it changed is stored; `/session` shows where you are."
 _UNANSWERED = (
@@ -44,6 +46,7 @@ _UNANSWERED = (
     "asks once more."
 )
 _HUSH = "That was too fast. Wait a little."
+_EXPIRED = "I was away for more than a day, so I did not do that. Send it again if you still want it."
 _EMPTY = "There are no words in this message. Write something, or `/help`."
 log = logging.getLogger(__name__)
 
@@ -51,7 +54,7 @@ log = logging.getLogger(__name__)
 class Dispatcher:
     """The handler of every channel. It answers whatever comes; only being cancelled ends it early.
 
-    What was sent before `since`, the start of the program in seconds since 1970, is late.
+    What was sent before the program started is late.
     """
 
     def __init__(
@@ -62,9 +65,9 @@ class Dispatcher:
         context: Callable[[Inbound], Context],
         announce: Announce,
         ask: Ask,
-        since: float,
+        clock: Clock,
     ) -> None:
-        self._turns, self._pending, self._since = turns, pending, since
+        self._turns, self._pending, self._clock, self._since = turns, pending, clock, clock()
         self._context, self._announce, self._ask = context, announce, ask
         self._order = KeyedLocks()
 
@@ -131,6 +134,9 @@ class Dispatcher:
             return None
         await self._announce_reset(context)
         if text.startswith("/") and not text.startswith("//"):
+            if inbound.at is not None and self._clock() - inbound.at > EXPIRES:
+                await self._conclude(Reply(text=_EXPIRED, error=True), outlet)
+                return None
             if self._is_late(inbound):
                 await self._turns.settled(await _current(context))
             return await self._command(text, context, outlet)
@@ -181,7 +187,7 @@ class Dispatcher:
         except VaultError:
             return  # a session that does not open must not keep anybody from /new
         if event is not None:
-            await self._announce(context.address, reset_notice(event.archived, event.reason))
+            await self._announce(context.address, reset_notice(event.archived, event.reason, context.address))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from sessions.tail import Tail
 
 ROOM = 8 * 1024 * 1024  # bytes for all long tails together
 LONGEST = ROOM // 4
-_BESIDE = 350  # bytes that a message takes beside its text
+_BESIDE = 600  # bytes that a message takes beside its text, with what is known of it
 
 
 class Tails:

@@ -11,7 +11,7 @@ from sessions.journal import EntryKind
 from sessions.live import LiveSession, unreadable
 from sessions.message import JsonValue, Message
 from sessions.passengers import riding
-from sessions.records import MAX_SEQUENCE, position_of, record_id
+from sessions.records import MAX_SEQUENCE, MessageFields, position_of, record_id
 from sessions.store import Store
 from sessions.tails import Tails
 
@@ -151,7 +151,7 @@ class Transcripts:
             first, last = record_id(run.live.row.number, run.first), record_id(run.live.row.number, run.last)
             rows = await self._store.messages(first, last, limit - len(found), newest=True, kept=True)
             for row in reversed(rows):
-                found[:0] = run.live.open_messages([row], run.seq + position_of(row[0]) - run.first)
+                found[:0] = await self._opened(run.live, [row], run.seq + position_of(row[0]) - run.first)
             if len(found) >= limit:
                 break
         if live.row.head == head:  # else one may have been stored meanwhile
@@ -202,13 +202,21 @@ class Transcripts:
         count = high - low + 1
         rows = await self._store.messages(first, first + count - 1, count, newest=False)
         if len(rows) == count:
-            return run.live.open_messages(rows, low)
+            return await self._opened(run.live, rows, low)
         there = {row[0]: row for row in rows}
         found: list[Message] = []
         for record in range(first, first + count):
             seq = low + record - first
-            found += run.live.open_messages([there[record]], seq) if record in there else [unreadable(seq)]
+            found += await self._opened(run.live, [there[record]], seq) if record in there else [unreadable(seq)]
         return found
+
+    async def _opened(self, live: LiveSession, rows: list[MessageFields], first: int) -> list[Message]:
+        """Open messages just read, also if the session got another data key between its row and them."""
+        messages = live.open_messages(rows, first)
+        if any(message.kind == "unreadable" for message in messages):
+            fresh = await self._cache.resealed(live)
+            return messages if fresh is None else fresh.open_messages(rows, first)
+        return messages
 
 
 def _late_reply(live: LiveSession, position: int, count: int) -> dict[str, JsonValue]:

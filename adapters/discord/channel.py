@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -173,12 +174,31 @@ class DiscordChannel:
             account = str(client.user.id if client.user else 0)
             await self._open_desk(account, handler)
             syncing = asyncio.get_running_loop().create_task(self._sync(tree, account))
-            await client.connect()
+            if await self._may_connect(client):
+                await client.connect()
         finally:
             if syncing is not None:
                 syncing.cancel()
                 await asyncio.wait({syncing})
             await client.close()
+
+    async def _may_connect(self, client: PalaverClient) -> bool:
+        """Wait until sessions may be begun: one too many ends all others and voids the token. False when stopped."""
+        while not self._stopped.is_set():
+            left = await client.sessions_left()
+            if left.remaining >= left.needed:
+                return True
+            wait = max(FIRST_PAUSE, left.seconds)
+            log.warning(
+                "Discord lets no more sessions begin today (%d are left, %d needed), as happens when a bot is started "
+                "very often; trying again in %d minutes",
+                left.remaining,
+                left.needed,
+                math.ceil(wait / 60),
+            )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), wait)
+        return False
 
     async def _open_desk(self, account: str, handler: Handler) -> None:
         if self._desk is not None:

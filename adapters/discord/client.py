@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import discord
 import yarl
@@ -37,6 +37,14 @@ class Ears(Protocol):
         """Learn that a server is there, or there again."""
 
 
+class SessionsLeft(NamedTuple):
+    """How many sessions may be begun, how many there are to begin, and the seconds until there are more."""
+
+    remaining: int
+    needed: int
+    seconds: float
+
+
 def route(api_url: str | None, gateway_url: str | None) -> None:
     """Have the library talk to other addresses than Discord's own; they hold for the whole process."""
     Route.BASE = (api_url or _API).rstrip("/")
@@ -58,6 +66,13 @@ class PalaverClient(discord.AutoShardedClient):
             max_ratelimit_timeout=LONGEST_WAIT,
         )
         self._ears, self._gateway_url, self._follows = ears, gateway_url, follows
+
+    async def sessions_left(self) -> SessionsLeft:
+        """Ask how many sessions of the gateway may still be begun."""
+        said = await self.http.request(Route("GET", "/gateway/bot"))
+        limit = said.get("session_start_limit", {})
+        needed = self.shard_count or int(said.get("shards", 1))
+        return SessionsLeft(int(limit.get("remaining", needed)), needed, int(limit.get("reset_after", 0)) / 1_000)
 
     async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:
         """Connect a shard. Where it is to start anew the library would go to Discord's own gateway."""

@@ -38,6 +38,7 @@ class _Work:
     parcel: Parcel
     target: Target
     private: bool
+    aside: str
     parts: list[Part]
     part_sent: PartSent
     sent: int
@@ -75,7 +76,7 @@ class Sender:
         parts = parts_of(envelope.reply, target.file_limit or self._wire.file_limit(target.guild))
         if not parts:
             return
-        work = _Work(parcel, target, envelope.reply.private, parts, part_sent, parcel.sent)
+        work = _Work(parcel, target, envelope.reply.private, envelope.reply.aside, parts, part_sent, parcel.sent)
         try:
             await self._deliver(work)
         except (TicketEnded, NoMessage, NotInPrivate, TooLarge):
@@ -145,9 +146,10 @@ class Sender:
         except NotInPrivate:
             if target.foreign:
                 raise
-            await self._note(work, NOT_IN_PRIVATE)
+            await self._note(work, work.aside or NOT_IN_PRIVATE)
         else:
-            if target.ticket is None and not target.foreign:  # else nobody there saw that something was asked
+            # Else nobody there saw that something was asked.
+            if target.ticket is None and not target.foreign and not work.aside:
                 await self._note(work, SENT_IN_PRIVATE)
 
     async def _post(self, work: _Work, channel: int, *, elsewhere: bool = False) -> None:

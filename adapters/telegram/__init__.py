@@ -14,6 +14,7 @@ sender      Sender: delivers what the courier brings
 private     Private: brings an answer to one member of a group alone
 parts       what a reply is sent as, one message each
 keyboard    Keyboard: signed buttons
+row         Row: the buttons under a message, as Telegram tells of them
 messenger   Messenger: one message, in another form or place if need be
 target      Target: where one message is sent
 refusals    what Telegram's words say about what else could be tried

@@ -27,8 +27,7 @@ class TelegramOutlet:
 
     def begin(self) -> None:
         """Show before long that an answer is being made."""
-        self._preview = Preview(self._place, self._messenger)
-        self._preview.begin(PATIENCE)
+        self._preview = self._begun()
 
     async def send(self, reply: Reply) -> None:
         """Post a complete reply."""
@@ -38,9 +37,9 @@ class TelegramOutlet:
 
     async def feed(self, delta: str) -> None:
         """Show the next words of a reply."""
-        if self._preview is None or not self._fed:
-            await self._end()
-            self._preview, self._fed = Preview(self._place, self._messenger), True
+        if self._preview is None:
+            self._preview = self._begun()
+        self._fed = True
         self._preview.feed(delta)
 
     def promise(self, reply: Reply) -> None:
@@ -66,6 +65,11 @@ class TelegramOutlet:
 
     def _envelope(self, preview: int | None, reply: Reply) -> Envelope:
         return Envelope(replace(self._place, preview=preview).destination(), reply)
+
+    def _begun(self) -> Preview:
+        preview = Preview(self._place, self._messenger)
+        preview.begin(PATIENCE)
+        return preview
 
     async def _end(self) -> int | None:
         preview, self._preview, self._fed = self._preview, None, False

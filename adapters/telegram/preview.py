@@ -40,20 +40,19 @@ class Preview:
         self._typed = self._updated = self._drafted = float("-inf")
         self._muted = self._ended = False
         self._wake = asyncio.Event()
+        self._start: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, after: float = 0.0) -> None:
-        """Show that something is being made, once some seconds have passed."""
-        if self._task is None:
-            # In a context of its own: it is no part of the handling that it shows.
-            self._task = asyncio.get_running_loop().create_task(self._run(after), context=Context())
+    def begin(self, after: float) -> None:
+        """Show that something is being made, and what there is of it, once some seconds have passed."""
+        # In a context of its own: it is no part of the handling that it shows.
+        self._start = asyncio.get_running_loop().call_later(after, self._begin, context=Context())
 
     def feed(self, delta: str) -> None:
         """Take the next words."""
         if not self._text:
             if not self._place.private:
                 self._updated = time.monotonic() - EDIT_EVERY + FIRST_EDIT
-            self.begin()
             self._wake.set()
         elif self._text == self._shown:
             self._wake.set()
@@ -63,14 +62,17 @@ class Preview:
         """Show nothing more; what is under way arrives first."""
         self._ended = True
         self._wake.set()
+        if self._start is not None:
+            self._start.cancel()
         if self._task is not None:
             await asyncio.wait([self._task])
 
     # -- the course of it --------------------------------------------------------------------------
 
-    async def _run(self, after: float) -> None:
-        if after:
-            await self._pause(after)
+    def _begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
         while not self._ended:
             await self._show()
             if not self._ended:

@@ -40,10 +40,12 @@ class Private:
         sent: int,
         part_sent: PartSent,
         keyboard: KeyboardIn,
+        *,
+        aside: str,
     ) -> None:
-        """Bring the parts that are not out yet to the person."""
+        """Bring the parts that are not out yet to the person; with `aside` nobody has asked for them."""
         if not place.person.isdecimal():
-            await self._say(place, ANONYMOUS)
+            await self._say(place, aside or ANONYMOUS)
             return
         if place.callback is not None and sent == 0:
             sent = await self._whisper_all(place, parts, part_sent, keyboard(place.chat))
@@ -56,9 +58,10 @@ class Private:
                 await self._send(Target(person), part, markup)
                 await part_sent(number + 1)
         except Undeliverable:
-            await self._say(place, CLOSED)
+            await self._say(place, aside or CLOSED)
         else:
-            await self._say(place, SENT)
+            if not aside:
+                await self._say(place, SENT)
 
     async def _say(self, place: Place, words: str) -> None:
         await self._messenger.send(Target.of(place), Piece(words))

@@ -37,7 +37,7 @@ class Sender:
             return self._keyboard.of(choices, person=place.person, chat=self._messenger.chat(chat))
 
         if reply.private and not place.private:
-            await self._private.deliver(place, all_parts, parcel.sent, part_sent, keyboard)
+            await self._private.deliver(place, all_parts, parcel.sent, part_sent, keyboard, aside=reply.aside)
             return
         for number in range(parcel.sent, len(all_parts)):
             markup = keyboard(place.chat) if reply.choices and number == last_text(all_parts) else None

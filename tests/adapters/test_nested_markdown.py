@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import count
 from textwrap import indent
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -150,7 +149,6 @@ def test_discord_takes_every_message_and_no_word_is_lost(trees: list[Node]) -> N
     assert [piece for piece in pieces if piece.count("```") % 2] == []
 
 
-@pytest.mark.xfail(strict=True, reason="a code block in a quotation is not closed where a message ends")
 def test_discord_closes_a_code_block_in_a_quotation() -> None:
     """Where a message ends in it, it is closed, and opened again in the next, as any other is."""
     code = Node("fence", many=500)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
 from adapters.reply import Reply
 from bot.reset_notice import reset_notice, reset_warning
+from sessions.address import ChatKind
 from sessions.resets import ResetEvent
 from tests.bot.commands.person import ANN, Person, manager
 from tests.conftest import ManualClock
@@ -83,7 +85,7 @@ async def test_the_buttons_do_what_they_say(
 @pytest.mark.parametrize("reason", ["daily", "idle"])
 async def test_a_notice_gives_the_reason_and_the_ways_back(night: Person, reason: str) -> None:
     """And how long each of them works."""
-    reply = reset_notice(await night.session(), reason)
+    reply = reset_notice(await night.session(), reason, ANN)
     assert {"daily": "a new day has begun", "idle": "nothing was said for a while"}[reason] in reply.text
     for part in ("The button brings it back for 24 hours", "`/undo`", "`/resume` at any time"):
         assert part in reply.text
@@ -98,7 +100,7 @@ async def test_the_button_of_a_notice_brings_that_conversation_back(night: Perso
     if went_on:
         await night.says("good morning")
         night.clock.advance(23 * 3600)
-    (button,) = reset_notice(event.archived, event.reason).choices
+    (button,) = reset_notice(event.archived, event.reason, event.address).choices
     await night.types(button.text)
     assert await night.history() == ["hello", "I see."]
     assert await night.sessions.sweep() == []
@@ -106,5 +108,17 @@ async def test_the_button_of_a_notice_brings_that_conversation_back(night: Perso
 
 async def test_buttons_fit_where_platforms_keep_them(night: Person) -> None:
     """40 bytes are left for the command beside the signature."""
-    for reply in (await warned(night), reset_notice(await night.session(), "daily")):
+    for reply in (await warned(night), reset_notice(await night.session(), "daily", ANN)):
         assert all(len(choice.text.encode()) <= 40 for choice in reply.choices)
+
+
+async def test_in_a_group_it_says_where_and_offers_no_button(night: Person) -> None:
+    """It is read in the direct chat; where that is closed, the group reads a line without content."""
+    group = replace(ANN, platform="telegram", chat_kind=ChatKind.GROUP)
+    reply = reset_notice(await night.session(), "idle", group)
+    assert "The conversation in the group began afresh" in reply.text
+    assert "Written in the group" in reply.text
+    assert reply.private
+    assert not reply.choices
+    assert "hello" not in reply.aside
+    assert "nothing was said for a while" in reply.aside

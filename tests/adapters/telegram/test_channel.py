@@ -276,7 +276,7 @@ async def test_broken_connections_are_mended(
         server.faults.hang_up()
         server.faults.fail("sendMessage", 502)
         await server.say(ann, "hello", chat=chat)
-        await server.wait_for(chat, "re: hello")
+        await server.wait_for(chat, "re: hello", 20)
 
 
 async def test_a_webhook_that_was_left_does_not_keep_polling_from_working(
@@ -885,6 +885,22 @@ async def test_in_a_private_chat_an_answer_grows_as_a_draft(
     assert server.drafts(chat)[0] == "**one**"
     assert len(server.drafts(chat)) >= 2
     assert len({call["draft_id"] for name, call in server.calls if name == "sendMessageDraft"}) == 1
+
+
+async def test_the_first_words_of_a_slow_answer_take_the_place_of_typing(
+    server: FakeTelegram, ann: Person, chat: Chat, channel: TelegramChannel
+) -> None:
+    """Typing that is shown by then is not shown once more."""
+    grow = streaming(["one", " two"], 0.8)
+
+    async def answer(inbound: Inbound, outlet: Outlet) -> None:
+        await asyncio.sleep(0.8)
+        await grow(inbound, outlet)
+
+    async with running(channel, Heard(answer)):
+        await server.say(ann, "hello", chat=chat)
+        await server.wait_for(chat, "one two")
+    assert (server.actions(chat), server.drafts(chat)[0]) == (["typing"], "one")
 
 
 async def test_drafts_that_fail_cost_nothing_else(
