@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 # A little more than Telegram's own second and minute: what goes out evenly does not arrive evenly.
-SECOND, MINUTE = 1.1, 61.0
+SECOND, MINUTE = 1.125, 61.0
 BURST = 3  # messages to one chat at once after a silence; then one each second
 GROUP_MINUTE = 20  # messages to a group in any minute
 ALL_SECOND = 30  # messages to all chats in any second
