@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -85,6 +85,16 @@ class Audit:
     async def newest(self, limit: int = 50) -> list[AuditEntry]:
         """Give the newest entries, newest first."""
         return [self._opened(row) for row in await self._store.newest_audit(limit)]
+
+    async def backwards(self) -> AsyncIterator[AuditEntry]:
+        """Go through all entries, the newest first, a few in memory at a time."""
+        newest = await self._store.newest_audit(1)
+        number = newest[0].number if newest else 0
+        while number > 0:
+            rows = await self._store.audit(max(number - BATCH, 0), min(number, BATCH))
+            for row in reversed([row for row in rows if row.number <= number]):
+                yield self._opened(row)
+            number -= BATCH
 
     async def verify(self) -> list[str]:
         """Follow the chain from its beginning; give what does not fit, in words."""

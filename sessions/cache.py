@@ -168,6 +168,11 @@ class SessionCache:
             live.read_journal(await self._store.journal(row.number))
         return live
 
+    async def resealed(self, live: LiveSession) -> LiveSession | None:
+        """Give a session as it is stored if it got another data key since; not to be written to."""
+        row = await self._store.session_by_number(live.row.number)
+        return None if row is None or row.commitment == live.row.commitment else await self.read(row)
+
     def _shrink(self) -> None:
         """Let go the sessions that were not used for longest and are not being written."""
         excess = len(self._live) - self._size

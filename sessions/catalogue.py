@@ -57,6 +57,7 @@ class Listed(NamedTuple):
 
     session: Session
     address: Address | None
+    number: int = 0  # of the session in storage
 
     @property
     def person(self) -> str | None:
@@ -133,8 +134,24 @@ class Catalogue:
             for number in batch:
                 if number in rows:  # else it was erased meanwhile
                     listed = self._listed(rows[number])
-                    if _fits(listed, wanted):
+                    if fits(listed, wanted):
                         yield listed
+
+    async def count(self, wanted: Wanted) -> int | None:
+        """Count conversations where that is cheap: without a condition on what is sealed. Else give None."""
+        if wanted.needs_opening:
+            return None
+        if wanted.status is None and wanted.since is None and wanted.until is None:
+            return (await self._store.census()).sessions
+        found = await self._store.numbers(
+            "last_activity_at",
+            descending=True,
+            status=None if wanted.status is None else wanted.status.value,
+            since=None if wanted.since is None else _ms(wanted.since),
+            until=None if wanted.until is None else _ms(wanted.until),
+            limit=None,
+        )
+        return len(found)
 
     async def counts(self) -> list[Count]:
         """Count the stored messages of each conversation by day and role, those on other branches included."""
@@ -149,14 +166,15 @@ class Catalogue:
         try:
             live = LiveSession.load(row, self._vault)
         except (Tampered, SessionLocked):
-            return Listed(self._snapshot(row), None)
-        return Listed(live.snapshot(), live.profile.address)
+            return Listed(self._snapshot(row), None, row.number)
+        return Listed(live.snapshot(), live.profile.address, row.number)
 
 
-def _fits(listed: Listed, wanted: Wanted) -> bool:
+def fits(listed: Listed, wanted: Wanted) -> bool:
+    """Tell whether a conversation meets the conditions on what is sealed."""
     if not wanted.needs_opening:
         return True
-    session, address = listed
+    session, address, _ = listed
     if address is None:
         return False
     project = session.metadata.get(PROJECT)

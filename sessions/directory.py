@@ -43,9 +43,9 @@ class Directory:
         """Keep the scope a person chose for a chat."""
         await self._preferences.set_scope(await self._known_as(address), scope)
 
-    async def forget_scope(self, address: Address) -> None:
-        """Put a person's choice for a chat back to nothing said."""
-        await self._preferences.forget(await self._known_as(address))
+    async def forget_scope(self, address: Address) -> bool:
+        """Put a person's choice for a chat back to nothing said; tell whether there was one."""
+        return await self._preferences.forget(await self._known_as(address))
 
     async def key_idx(self, address: Address) -> bytes:
         """Give the keyed hash under which the conversations of this address are stored."""
@@ -54,6 +54,11 @@ class Directory:
     async def index(self, address: Address, scope: Scope) -> bytes:
         """Give the keyed hash of an address seen through a scope."""
         return self._vault.index("key", SessionKey.of(await self._home(address, scope), scope).encode())
+
+    async def foresee(self, places: Sequence[tuple[Address, Scope]]) -> None:
+        """Read at once what these addresses, seen through these scopes, will be looked up for."""
+        await self._preferences.foresee_places(address for address, _ in places)
+        await self._preferences.foresee_keys([await self.index(address, scope) for address, scope in places])
 
     async def owner_idx(self, address: Address, scope: Scope) -> bytes:
         """Give the keyed hash of who owns a session: a person, a shared chat, the installation."""

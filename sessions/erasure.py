@@ -31,10 +31,11 @@ MOST_NAMED = 100  # sessions that one entry of the audit names by their ids
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What was erased."""
+    """What was erased. `notes` counts choices, links and what else was noted of somebody."""
 
     sessions: int
     messages: int
+    notes: int = 0
 
 
 class Erasure:

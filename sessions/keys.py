@@ -84,7 +84,8 @@ class KeyFile:
     def create(self) -> tuple[bytes, str]:
         """Read the file, or make it if that is allowed and it is missing."""
         if self._may_create and not os.path.lexists(self.path):
-            self._write(secrets.token_bytes(KEY_SIZE))
+            write_secret(self.path, base64.b64encode(secrets.token_bytes(KEY_SIZE)))
+            self.created = True
         return self.find(""), ""
 
     def find(self, parameters: str) -> bytes:
@@ -115,20 +116,6 @@ class KeyFile:
             raise KeyRefused(
                 f"the key file {self.path} is open to others (mode {mode:04o}); run: chmod 600 {self.path}"
             )
-
-    def _write(self, key: bytes) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(base64.b64encode(key) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the name must survive a power cut as well, or the store is lost
-        finally:
-            os.close(folder)
-        self.created = True
 
 
 class Passphrase(Secret):
@@ -202,6 +189,28 @@ class KeyService:
         if len(key) != KEY_SIZE:
             raise KeyRefused("the key service gave back something that is not a key")
         return key
+
+
+def write_secret(path: Path, text: bytes) -> None:
+    """Write a line into a new file of the owner's alone. Raises `KeyRefused` if there is anything by that name."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise KeyRefused(f"{path} is there already; it was left as it is") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink()  # half a key is worse than none
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name must survive a power cut as well, or the store is lost
+    finally:
+        os.close(folder)
 
 
 def _decode_bytes(data: bytes, what: str) -> bytes:

@@ -6,7 +6,7 @@ What concerns one key happens one step at a time, under the key's lock; each ste
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sessions.address import Address
@@ -20,6 +20,7 @@ from sessions.journal import EntryKind, Place
 from sessions.keyed_locks import KeyedLocks
 from sessions.lanes import Lanes
 from sessions.live import LiveSession
+from sessions.message import JsonValue
 from sessions.profile import Profile
 from sessions.records import Census, SessionRow
 from sessions.resets import Resets
@@ -29,7 +30,9 @@ from sessions.vault import Vault
 from sessions.visible import check_name
 
 MAX_TITLE = 200
+WORKDIR = "workdir"  # the metadata that tells in which folder a conversation was begun
 Now = Callable[[], int]  # milliseconds since 1970
+ProfileChange = Callable[[Profile], Profile]
 
 
 class Lifecycle:
@@ -54,6 +57,7 @@ class Lifecycle:
         self._directory, self._resets, self._lanes, self._now = directory, resets, lanes, now
         self._tags, self._backend, self._audit = tuple(tags), backend, audit
         self.locks = KeyedLocks()
+        self.begun_with: Mapping[str, JsonValue] = {}  # metadata of what is begun from here on
 
     async def get_or_create(self, address: Address) -> LiveSession:
         """Give the session for the next message of this address; a reset that is due comes first."""
@@ -65,7 +69,7 @@ class Lifecycle:
             if live is None:
                 return await self.create(address)
             if self._is_due(live):
-                return await self.expire(live) or live
+                return await self.expire(live, self.begun_with) or live
             return live
 
     def _is_due(self, live: LiveSession) -> bool:
@@ -73,9 +77,9 @@ class Lifecycle:
 
     # -- beginning and ending ------------------------------------------------------------------
 
-    async def create(self, address: Address, *, title: str | None = None) -> LiveSession:
+    async def create(self, address: Address, profile: Profile | None = None) -> LiveSession:
         """Begin the first session of a key; the caller holds the key's lock."""
-        draft = await self._fresh(await self._profile(address, title))
+        draft = await self._fresh(profile or await self._profile(address))
         try:
             await self._cache.commit([draft], self._census.change(Census(sessions=1)))
         except StaleSession:
@@ -85,8 +89,16 @@ class Lifecycle:
             return live
         return await self._kept(draft)
 
-    async def begin_anew(self, address: Address, *, title: str | None = None) -> LiveSession:
-        """Archive the current session and start one with default settings."""
+    async def begin_aside(self, address: Address, change: ProfileChange) -> LiveSession:
+        """Start a session that is set aside; the current one stays."""
+        async with self.locks.hold(await self._directory.key_idx(address)):
+            draft = await self._fresh(change(await self._profile(address)))
+            draft.row.status = Status.PAUSED.value
+            await self._cache.commit([draft], self._census.change(Census(sessions=1)))
+        return await self._kept(draft)
+
+    async def begin_anew(self, address: Address, change: ProfileChange) -> LiveSession:
+        """Archive the current session and start one with default settings, as `change` leaves them."""
         key_idx = await self._directory.key_idx(address)
         async with self.locks.hold(key_idx):
             try:
@@ -94,9 +106,9 @@ class Lifecycle:
             except (Tampered, SessionLocked):
                 await self._set_aside(key_idx)
                 old = None
-            profile = await self._profile(address, title)
+            profile = change(await self._profile(address))
             if old is None:
-                return await self.create(address, title=title)
+                return await self.create(address, profile)
             return await self._replace(old, profile, op="new", status=Status.COMPLETED)
 
     async def reset(self, address: Address) -> LiveSession:
@@ -105,14 +117,15 @@ class Lifecycle:
             old = await self._directory.current(address)
             if old is None:
                 return await self.create(address)
-            return await self._replace(old, old.profile.carried_over(), op="reset", status=Status.COMPLETED)
+            profile = _again(old.profile, self.begun_with)
+            return await self._replace(old, profile, op="reset", status=Status.COMPLETED)
 
-    async def expire(self, old: LiveSession) -> LiveSession | None:
+    async def expire(self, old: LiveSession, metadata: Mapping[str, JsonValue] | None = None) -> LiveSession | None:
         """Archive a session because its reset is due; the caller holds the key's lock.
 
         Gives None if it is not due any more: somebody was speaking, and had said it when we got hold of the session.
         """
-        fresh = await self._fresh(old.profile.carried_over())
+        fresh = await self._fresh(_again(old.profile, metadata or {}))
         async with self._cache.locked(old.row.id) as locked:
             if not self._is_due(locked):
                 return None
@@ -178,13 +191,9 @@ class Lifecycle:
         await self._resets.rule(draft.live)
         return draft.live
 
-    async def _profile(self, address: Address, title: str | None) -> Profile:
-        return Profile(
-            address=address,
-            scope=await self._directory.scope(address),
-            title=None if title is None else check_name(title, "a title", MAX_TITLE),
-            tags=self._tags,
-        )
+    async def _profile(self, address: Address) -> Profile:
+        scope = await self._directory.scope(address)
+        return Profile(address=address, scope=scope, tags=self._tags, metadata=self.begun_with)
 
     # -- changing places -----------------------------------------------------------------------
 
@@ -221,18 +230,22 @@ class Lifecycle:
             self._resets.settle(draft)
             await self._cache.commit(drafts)
 
-    async def fork(self, source: LiveSession, *, title: str | None) -> LiveSession:
+    async def fork(self, source: LiveSession, *, title: str | None, aside: bool = False) -> LiveSession:
         """Begin a session that goes on from where `source` stands, sharing its messages.
+
+        With `aside` it is set aside itself, and whichever session is current stays so.
 
         Shared and not copied: a fork costs one commit whatever the length. When the source is erased the
         shared messages are sealed anew for the fork first, so its key can be destroyed for good.
         """
         async with self.locks.hold(source.row.key_idx):
-            current = await self._cache.current(source.row.key_idx)
+            current = None if aside else await self._cache.current(source.row.key_idx)
             others = [] if current is None else [current.row.id]
             async with self._cache.locked_all(source.row.id, *others) as locked:
                 live = locked[source.row.id]
                 draft = await self._fresh(self._forked(live, title))
+                if aside:
+                    draft.row.status = Status.PAUSED.value
                 draft.now_ms = max(draft.now_ms, live.row.updated_at)  # what it goes on from was said before it
                 await self._share(live, draft)
                 await self._resets.rule(draft.live)
@@ -247,7 +260,7 @@ class Lifecycle:
         named = check_name(title, "a title", MAX_TITLE) if title else None
         if named is None and live.profile.title is not None:
             named = f"{live.profile.title} (fork)"[:MAX_TITLE]
-        return replace(live.profile.carried_over(), title=named, forked_from=live.row.id)
+        return replace(_again(live.profile, {}), title=named, forked_from=live.row.id)
 
     async def _share(self, live: LiveSession, draft: Draft) -> None:
         head, number = live.row.head, live.row.number
@@ -297,6 +310,12 @@ class Lifecycle:
             self._resets.settle(draft)
             if draft.row.next_reset_at != locked.row.next_reset_at:
                 await self._cache.commit([draft])
+
+
+def _again(profile: Profile, metadata: Mapping[str, JsonValue]) -> Profile:
+    """Give the settings of a session that goes on for another; it is still in the same folder unless told."""
+    kept = {name: value for name, value in profile.metadata.items() if name == WORKDIR}
+    return replace(profile.carried_over(), metadata={**kept, **metadata})
 
 
 def note_move(

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from datetime import UTC, datetime
 
 from sessions.cipher import RecordCipher, Unopened
 from sessions.errors import InvalidValue, Tampered
 from sessions.journal import EntryKind, Journal, Place
 from sessions.message import KIND_NUMBERS, ROLE_NUMBERS, JsonValue, Message, Usage
-from sessions.message_codec import decode, encode
+from sessions.message_codec import decode, encode, text_of
 from sessions.profile import Profile
 from sessions.records import (
     EntryRow,
     HeadUpdate,
     MessageFields,
     MessageRow,
+    Resealing,
     SessionRow,
     position_of,
     record_id,
@@ -138,6 +140,19 @@ class LiveSession:
                 messages.append(unreadable(seq))
         return messages
 
+    def texts(self, rows: Iterable[MessageFields]) -> Iterator[tuple[MessageFields, bytes]]:
+        """Open the words alone of stored messages, as UTF-8; those that do not open are left out."""
+        prefix, pack, open_record = self._message_aad, _MESSAGE_AAD.pack, self.cipher.open
+        revised = self.journal.revised
+        for row in rows:
+            record, branch, role, kind, keep, at, body = row
+            if revised and revised.get(position_of(record), at) != at:
+                continue
+            try:
+                yield row, text_of(open_record(prefix + pack(record, branch, role, kind, keep, at), body))
+            except (Unopened, struct.error, IndexError):
+                continue
+
     # -- sealing the rest ----------------------------------------------------------------------
 
     def seal_entry(self, position: int, kind: EntryKind, at: int, said: Mapping[str, JsonValue]) -> EntryRow:
@@ -176,6 +191,30 @@ class LiveSession:
             return Profile.decode(self.cipher.open(aad, self.row.profile))
         except Unopened:
             raise Tampered("the profile of a conversation") from None
+
+    def resealing(self, vault: Vault) -> Resealing:
+        """Work out this session under a new data key. Whoever makes one uses this object for nothing else."""
+        wrapped, cipher = vault.replacement_key(self.row.id)
+        row = copy(self.row)
+        row.wrapped, row.commitment, row.version = wrapped, cipher.commitment, row.version + 1
+        aad = self._profile_aad + _PROFILE_AAD.pack(row.number, row.profile_version)
+        row.profile = cipher.seal(aad, self.cipher.open(aad, row.profile))
+        row.mac = cipher.mac(self._head_data(row))
+
+        def message(fields: MessageFields) -> bytes | None:
+            return self._resealed(self._message_aad + _MESSAGE_AAD.pack(*fields[:6]), fields[6], cipher)
+
+        def entry(stored: EntryRow) -> bytes | None:
+            aad = self._entry_aad + _ENTRY_AAD.pack(stored.id, stored.kind, stored.at)
+            return self._resealed(aad, stored.body, cipher)
+
+        return Resealing(row=row, expected=self.row.version, message=message, entry=entry)
+
+    def _resealed(self, aad: bytes, body: bytes, cipher: RecordCipher) -> bytes | None:
+        try:
+            return cipher.seal(aad, self.cipher.open(aad, body))
+        except Unopened:
+            return None
 
     # -- the head ------------------------------------------------------------------------------
 

@@ -32,9 +32,11 @@ _TIME_BITS = 20  # an id is milliseconds since 1970 and a number below a million
 class Mailbox:
     """Takes in, gives out, and forgets. `channel` names a bot account on a platform, such as `telegram:1234`."""
 
-    def __init__(self, store: Store, vault: Vault, census: CensusKeeper, now: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, vault: Vault, census: CensusKeeper, now: Callable[[], int], *, last_id: int
+    ) -> None:
         self._store, self._vault, self._census, self._now = store, vault, census, now
-        self._last_id = 0
+        self._last_id = last_id  # a clock that was set back must not give an id twice
 
     # -- what comes in -------------------------------------------------------------------------
 

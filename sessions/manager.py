@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time as clock_time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, overload
+from typing import TYPE_CHECKING, Literal, Self, overload
 
 from sessions.account import Account
 from sessions.address import Address, ChatKind
+from sessions.arrivals import Arrivals
 from sessions.audit import Audit, AuditKind
 from sessions.catalogue import Catalogue
 from sessions.census import CensusKeeper
@@ -20,7 +22,8 @@ from sessions.checkpoint import Checkpoint
 from sessions.cipher import Entropy
 from sessions.context import STRATEGIES, Context, StrategyName
 from sessions.erasure import Receipt
-from sessions.errors import InvalidValue, KeyRefused, NothingToUndo, StoreReadOnly
+from sessions.errors import InvalidValue, KeyRefused, NotFound, NothingToUndo, SessionError, StoreReadOnly
+from sessions.keyring import Keyring
 from sessions.keys import KeyProvider, RawKey
 from sessions.lanes import Lanes
 from sessions.lifecycle import MAX_TITLE
@@ -37,15 +40,18 @@ from sessions.message import (
     clean_metadata,
     clean_text,
 )
+from sessions.operator_search import OperatorSearch
 from sessions.parts import Clock, Options, Parts
 from sessions.profile import Profile
+from sessions.records import SessionRow
 from sessions.reset_policy import ResetPolicy, parse_daily
 from sessions.reset_rule import ResetRule, ResetRules
 from sessions.reset_warning import ResetWarning
 from sessions.resets import PlannedReset, ResetEvent
+from sessions.rotation import Rotation
 from sessions.scope import Scope
 from sessions.search import Hit, search
-from sessions.session import Session, Status
+from sessions.session import Session, Status, looks_like_id
 from sessions.sqlite.store import SqliteStore
 from sessions.store import Store
 from sessions.summaries import Summarizer
@@ -55,8 +61,12 @@ from sessions.turn import Turn, TurnOutcome
 from sessions.vault import Vault
 from sessions.visible import check_name
 
-MAX_TAG = 50  # characters
+if TYPE_CHECKING:
+    from sessions.export.transcript import Transcript
+
+MAX_TAG, MAX_MODEL = 50, 200  # characters
 MAX_STEPS = 100  # turns one undo takes back
+AT_ONCE = 200  # sessions that are erased as one unit of work; nobody writes to them meanwhile
 
 
 class _Unset:
@@ -158,7 +168,10 @@ class SessionManager:
             census = CensusKeeper(vault.census, vault.install_id)
             await self._store.ready()
         self._vault = vault
-        self._parts = Parts.assemble(self._store, vault, census, self._options, self.lanes, self._now)
+        last_mail = await self._store.last_mail()
+        self._parts = Parts.assemble(
+            self._store, vault, census, self._options, self.lanes, self._now, last_mail=last_mail
+        )
         await self._parts.resets.follow_rules(self._now(), keep=not self._read_only)
 
     def _now(self) -> int:
@@ -179,9 +192,24 @@ class SessionManager:
         return self._parts.catalogue
 
     @property
+    def everywhere(self) -> OperatorSearch:
+        """Every word there is, whoever said it: for operators only."""
+        return self._parts.search
+
+    @property
     def audit(self) -> Audit:
         """What was done with conversations, and by whom."""
         return self._parts.audit
+
+    @property
+    def keyring(self) -> Keyring:
+        """The master keys of this store."""
+        return self._parts.keyring
+
+    @property
+    def rotation(self) -> Rotation:
+        """Moves everything to another master key."""
+        return self._parts.rotation
 
     @property
     def mailbox(self) -> Mailbox:
@@ -216,7 +244,37 @@ class SessionManager:
 
     async def new_session(self, address: Address, *, title: str | None = None) -> Session:
         """Archive the current session and start one with default settings."""
-        return (await self._parts.lifecycle.begin_anew(address, title=title)).snapshot()
+        return await self.create_session(address, title=title)
+
+    async def create_session(
+        self,
+        address: Address,
+        *,
+        title: str | None = None,
+        tags: Sequence[str] = (),
+        model: str | None = None,
+        backend: str | None = None,
+        metadata: Mapping[str, JsonValue] | None = None,
+        aside: bool = False,
+    ) -> Session:
+        """Start a session with settings of its own, tags beside the default ones; the current one is archived.
+
+        With `aside` it is the new one that waits, and the current one stays.
+        """
+        title = None if title is None else check_name(title, "a title", MAX_TITLE)
+        model = model and check_name(model, "a model's name", MAX_MODEL)
+        added, about = _names(tags), clean_metadata(metadata or {})
+
+        def settle(profile: Profile) -> Profile:
+            tags, whole = _with_tags(profile.tags, added), {**profile.metadata, **about}
+            return replace(profile, title=title, tags=tags, model=model, backend=backend, metadata=whole)
+
+        lifecycle = self._parts.lifecycle
+        return (await (lifecycle.begin_aside if aside else lifecycle.begin_anew)(address, settle)).snapshot()
+
+    def begin_with(self, metadata: Mapping[str, JsonValue]) -> None:
+        """Give this metadata to whatever the people of this program begin from now on."""
+        self._parts.lifecycle.begun_with = clean_metadata(metadata)
 
     async def reset(self, address: Address) -> Session:
         """Archive the current session and start one that keeps its settings."""
@@ -242,10 +300,9 @@ class SessionManager:
             if not isinstance(title, _Unset):
                 profile = replace(profile, title=title and check_name(title, "a title", MAX_TITLE))
             if not isinstance(tags, _Unset):
-                named = dict.fromkeys(check_name(tag, "a tag", MAX_TAG) for tag in tags)
-                profile = replace(profile, tags=tuple(named))
+                profile = replace(profile, tags=_names(tags))
             if not isinstance(model, _Unset):
-                profile = replace(profile, model=model and check_name(model, "a model's name", 200))
+                profile = replace(profile, model=model and check_name(model, "a model's name", MAX_MODEL))
             if not isinstance(metadata, _Unset):
                 profile = replace(profile, metadata=clean_metadata(metadata))
             if not isinstance(reset_policy, _Unset):
@@ -257,17 +314,58 @@ class SessionManager:
             await self._parts.lifecycle.reschedule(live)
         return live.snapshot()
 
+    async def amend_session(
+        self,
+        session_id: str,
+        *,
+        add_tags: Sequence[str] = (),
+        remove_tags: Sequence[str] = (),
+        set_metadata: Mapping[str, JsonValue] | None = None,
+        unset_metadata: Sequence[str] = (),
+    ) -> Session:
+        """Add and remove tags (whatever their case) and metadata, and leave the others as they are by then."""
+        added, removed = _names(add_tags), {tag.casefold() for tag in remove_tags}
+
+        def change(profile: Profile) -> Profile:
+            tags = _with_tags((tag for tag in profile.tags if tag.casefold() not in removed), added)
+            whole = {name: value for name, value in profile.metadata.items() if name not in unset_metadata}
+            return replace(profile, tags=tags, metadata=clean_metadata({**whole, **(set_metadata or {})}))
+
+        return (await self._parts.lifecycle.set_profile(session_id, change)).snapshot()
+
     async def set_status(self, session_id: str, status: Status) -> Session:
         """Set a status. Making a session active sets aside the one that was current."""
         return (await self._parts.lifecycle.set_status(session_id, status)).snapshot()
 
-    async def fork(self, session_id: str, *, title: str | None = None) -> Session:
-        """Begin a session that goes on from where this one stands; this one is set aside as it is."""
-        return (await self._parts.lifecycle.fork(await self._parts.cache.get(session_id), title=title)).snapshot()
+    async def fork(self, session_id: str, *, title: str | None = None, aside: bool = False) -> Session:
+        """Begin a session that goes on from where this one stands; this one is set aside as it is.
+
+        With `aside` it is the fork that waits, and whichever session is current stays so.
+        """
+        source = await self._parts.cache.get(session_id)
+        return (await self._parts.lifecycle.fork(source, title=title, aside=aside)).snapshot()
 
     async def delete_session(self, session_id: str) -> int:
         """Erase a session for good, key and all; give the number of messages erased."""
-        return (await self._parts.erasure.erase([await self._parts.directory.row(session_id)])).messages
+        return (await self.erase_sessions([session_id])).messages
+
+    async def erase_sessions(self, session_ids: Sequence[str]) -> Receipt:
+        """Erase sessions for good, whoever they belong to: all of them or, if one is not there, none (`NotFound`)."""
+        return await self._parts.erasure.erase(await self._rows(session_ids))
+
+    async def erasure_preview(self, session_ids: Sequence[str]) -> Receipt:
+        """Count what `erase_sessions` would erase. Raises `NotFound`."""
+        rows = await self._rows(session_ids)
+        return Receipt(sessions=len(rows), messages=sum(row.stored for row in rows))
+
+    async def _rows(self, session_ids: Sequence[str]) -> list[SessionRow]:
+        rows = []
+        for session_id in dict.fromkeys(session_ids):
+            row = await self._store.session(session_id) if looks_like_id(session_id) else None
+            if row is None:
+                raise NotFound("session", session_id)
+            rows.append(row)
+        return rows
 
     # -- messages ------------------------------------------------------------------------------
 
@@ -367,15 +465,47 @@ class SessionManager:
     async def export(self, session_id: str, *, format: str = "markdown", include_metadata: bool = True) -> str:  # noqa: A002
         """Write a conversation as markdown, json (complete and lossless), html or text."""
         from sessions.export.formats import export, parse_format
-        from sessions.exporter import Exporter
 
         wanted = parse_format(format)
-        async with self._parts.cache.locked(session_id) as live:  # of one moment: nothing is said meanwhile
-            checkpoints = await self._parts.timeline.checkpoints(session_id, automatic=True)
-            transcript = await Exporter(self._parts.transcripts, self._now).gather(live, checkpoints)
+        transcript = await self.transcript(session_id)
         if not self._read_only:
             await self._parts.audit.note(AuditKind.EXPORT, session=session_id, format=wanted)
         return export(transcript, format=wanted, include_metadata=include_metadata)
+
+    async def transcript(self, session_id: str, *, exported_at: datetime | None = None) -> Transcript:
+        """Gather a conversation to be written down: of one moment, with all branches and checkpoints."""
+        exporter = self._parts.exporter
+        if self._read_only:
+            return await exporter.gather(await self._parts.cache.get(session_id), exported_at)
+        async with self._parts.cache.locked(session_id) as live:  # nothing is said meanwhile
+            return await exporter.gather(live, exported_at)
+
+    def transcripts(
+        self, session_ids: Sequence[str], *, exported_at: datetime | None = None
+    ) -> AsyncIterator[tuple[str, Transcript | SessionError]]:
+        """Gather conversations one after the other, as they are stored; the error of one keeps no other back."""
+        return self._parts.exporter.several(session_ids, exported_at)
+
+    async def import_session(
+        self,
+        transcript: Transcript,
+        *,
+        address: Address,
+        scope: Scope | None = None,
+        new_id: bool = False,
+        title: str | None = None,
+    ) -> Session:
+        """Take in a conversation with all its branches and checkpoints; from now on it belongs to `address`.
+
+        It becomes the current one only where there is none. Raises `InvalidValue`, also when its id is here already.
+        """
+        async with self.arrivals(new_ids=new_id) as arrivals:
+            session_id = await arrivals.add(transcript, address, scope=scope, title=title)
+        return await self.get_session(session_id)
+
+    def arrivals(self, *, new_ids: bool = False) -> AbstractAsyncContextManager[Arrivals]:
+        """Take in several conversations: all that is added within the block, or nothing if an error leaves it."""
+        return self._parts.importer.arrivals(new_ids=new_ids)
 
     # -- the line of time ----------------------------------------------------------------------
 
@@ -613,30 +743,57 @@ class SessionManager:
         rows = await self._parts.sweep.older_than(
             older_than, keep_checkpoints=keep_checkpoints, archived_only=archived_only
         )
-        return (await self._parts.erasure.erase(rows, unused=True)).sessions
+        # Forks first, which have higher numbers: nothing is handed over to what goes as well.
+        rows.sort(key=lambda row: row.number, reverse=True)
+        erased = 0
+        for start in range(0, len(rows), AT_ONCE):
+            erased += (await self._parts.erasure.erase(rows[start : start + AT_ONCE], unused=True)).sessions
+        return erased
 
-    async def own_sessions(self, address: Address) -> list[Session]:
+    async def cleanup_preview(self, *, older_than: str | timedelta, keep_checkpoints: bool = True) -> Receipt:
+        """Count what `cleanup` would erase."""
+        rows = await self._parts.sweep.older_than(older_than, keep_checkpoints=keep_checkpoints, archived_only=False)
+        return Receipt(sessions=len(rows), messages=sum(row.stored for row in rows))
+
+    async def addresses_of(self, platform: str, user_id: str) -> list[Address]:
+        """List every address of somebody, before all bot accounts and in all chats known here: for operators only."""
+        return await self._parts.persons.addresses(platform, user_id)
+
+    async def own_sessions(self, address: Address, *others: Address) -> list[Session]:
         """List everything a person owns, in all chats and scopes but the shared ones."""
-        return [self._parts.directory.snapshot(row) for row in await self._parts.directory.owned(address)]
+        rows = await self._parts.persons.owned([address, *others])
+        return [self._parts.directory.snapshot(row) for row in rows]
 
-    async def erase_person(self, address: Address) -> Receipt:
-        """Erase everything a person owns, for good, with their choices for this chat."""
-        owned = await self._parts.directory.owned(address)
-        receipt = await self._parts.erasure.erase(owned)
-        for key_idx in {row.key_idx for row in owned}:
-            await self._parts.preferences.forget_key(key_idx)
-        if await self.scope_of(address) in (Scope.PER_PEER, Scope.PER_CHANNEL_PEER):  # else others go by it too
-            await self._parts.preferences.forget_key(await self._parts.directory.key_idx(address))
-        await self._parts.directory.forget_scope(address)
-        return receipt
+    async def erase_person(
+        self,
+        address: Address,
+        *others: Address,
+        notes: Sequence[str] = (),
+        noted: Callable[[Mapping[str, JsonValue]], bool] | None = None,
+    ) -> Receipt:
+        """Erase everything a person owns, for good, with their links, their choices for chats, and these notes.
+
+        `noted` tells which notes besides are theirs, by what they say.
+        """
+        return await self._parts.persons.erase([address, *others], notes, noted)
+
+    async def vacuum(self) -> tuple[int, int]:
+        """Give space back that erased conversations have left; give the bytes on disk before and after.
+
+        Nothing else is written meanwhile.
+        """
+        return await self._store.compact()
 
     async def missing(self) -> list[str]:
         """Compare how many rows there are with how many there must be; a quick look, for every start."""
         return await self._parts.inspection.counts()
 
-    async def verify(self) -> list[str]:
-        """Open every record and compare every count; give what is damaged, in words."""
-        return await self._parts.inspection.run()
+    async def verify(self, progress: Callable[[int, int], None] | None = None) -> list[str]:
+        """Open every record and compare every count; give what is damaged, in words.
+
+        `progress` is told how many sessions are done, and of how many.
+        """
+        return await self._parts.inspection.run(progress)
 
 
 def _providers(key: bytes | KeyProvider | Sequence[KeyProvider]) -> list[KeyProvider]:
@@ -648,6 +805,18 @@ def _providers(key: bytes | KeyProvider | Sequence[KeyProvider]) -> list[KeyProv
     if not providers:
         raise InvalidValue("at least one key is needed")
     return providers
+
+
+def _names(tags: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(check_name(tag, "a tag", MAX_TAG) for tag in tags))
+
+
+def _with_tags(tags: Iterable[str], added: Sequence[str]) -> tuple[str, ...]:
+    """Add tags that are not there yet in any case of letters."""
+    known: dict[str, str] = {}
+    for tag in (*tags, *added):
+        known.setdefault(tag.casefold(), tag)
+    return tuple(known.values())
 
 
 def _policy(daily: str | time | None, timezone: str, idle_minutes: int | None) -> ResetPolicy:

@@ -33,7 +33,7 @@ class Kind(IntEnum):
     text = 1
     partial = 2  # a reply that broke off; kept and marked
     summary = 3  # stands for the messages before it when the context gets long
-    unreadable = 4  # never stored: shown where a stored message does not open
+    unreadable = 4  # shown where a stored message does not open; stored where an import has one that did not
 
 
 ROLE_NAMES: dict[int, RoleName] = {1: "user", 2: "assistant", 3: "system", 4: "tool"}

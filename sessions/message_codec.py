@@ -54,6 +54,18 @@ def decode(data: bytes, seq: int, role: int, kind: int, keep: int, at: int) -> M
     return _new(Message, (seq, ROLE_NAMES[role], text, at, usage, KIND_NAMES[kind], keep == 1, author, metadata))
 
 
+def text_of(data: bytes) -> bytes:
+    """Give the text alone of what `encode` made, as UTF-8; raises as `decode` does, where that would notice."""
+    flags, start = data[0], 1
+    if not flags:
+        return data[1:]
+    if flags & _HAS_USAGE:
+        start += _USAGE.size
+    if flags & _HAS_EXTRAS:
+        start += _LENGTH.size + _LENGTH.unpack_from(data, start)[0]
+    return data[start:]
+
+
 def _extras(said: object) -> tuple[str | None, dict[str, JsonValue] | None]:
     """Check the shape of what goes with a message; nothing else is ever built from it."""
     if not isinstance(said, dict) or set(said) != {"author", "metadata"}:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from sessions.account import Account
@@ -24,6 +26,9 @@ from sessions.store import Store
 from sessions.vault import Vault
 
 _REMEMBERED = 4096
+TOGETHER = 500  # opened in one go, so that nobody waits long
+
+Judge = Callable[[Mapping[str, JsonValue]], bool]
 
 
 class RulesInForce(NamedTuple):
@@ -125,15 +130,35 @@ class Preferences:
             await self._put(self._account(other), {"main": list(main)})
         await self._put(self._account(main), {"others": [list(other) for other in others]} if others else {})
 
-    async def forget(self, address: Address) -> None:
-        """Put a person's choices for this chat back to nothing said."""
-        if (await self._get(self._person(address)))[0]:
-            await self._put(self._person(address), {})
+    async def forget(self, address: Address) -> bool:
+        """Put a person's choices for this chat back to nothing said; tell whether there were any."""
+        return await self._clear(self._person(address))
 
-    async def forget_key(self, key_idx: bytes) -> None:
-        """Put the rule of a conversation key back to nothing said."""
-        if (await self._get(self._key(key_idx)))[0]:
-            await self._put(self._key(key_idx), {})
+    async def forget_key(self, key_idx: bytes) -> bool:
+        """Put the rule of a conversation key back to nothing said; tell whether there was one."""
+        return await self._clear(self._key(key_idx))
+
+    async def forget_note(self, name: str) -> bool:
+        """Put a note of a program back to nothing said; tell whether there was one."""
+        return await self._clear(self._vault.index("preference/note", name.encode()))
+
+    async def forget_where(self, judge: Judge) -> int:
+        """Put back to nothing said whatever says what it is judged by; give how many there were."""
+        gone = 0
+        for done, row in enumerate(await self._store.preferences()):
+            if done % TOGETHER == 0:
+                await asyncio.sleep(0)
+            with suppress(Tampered):  # what does not open must not keep the rest
+                if judge(self._open(row)):
+                    gone += await self._clear(row.idx)
+        return gone
+
+    async def forget_links(self, account: Account) -> bool:
+        """Let every account of a person stand alone; tell whether they were linked."""
+        main, *others = await self.accounts(account)
+        if others:
+            await self.set_accounts(main, [])
+        return bool(others)
 
     async def verify(self) -> None:
         """Open every preference. Raises `Tampered`."""
@@ -153,6 +178,28 @@ class Preferences:
     def _key(self, key_idx: bytes) -> bytes:
         return self._vault.index("preference/key", key_idx)
 
+    async def foresee_places(self, addresses: Iterable[Address]) -> None:
+        """Read at once what will be asked about these chats and accounts."""
+        idxs: dict[bytes, None] = {}
+        for one in addresses:
+            idxs[self._chat(one.platform, one.account, one.chat_id)] = None
+            idxs[self._account(Account.of(one))] = None
+        await self._foresee(idxs)
+
+    async def foresee_keys(self, key_idxs: Iterable[bytes]) -> None:
+        """Read at once what will be asked about these conversation keys."""
+        await self._foresee(dict.fromkeys(map(self._key, key_idxs)))
+
+    async def _foresee(self, idxs: Iterable[bytes]) -> None:
+        unknown = [idx for idx in idxs if idx not in self._known]
+        for start in range(0, len(unknown), TOGETHER):
+            some = unknown[start : start + TOGETHER]
+            rows = {row.idx: row for row in await self._store.preferences_among(some)}
+            for idx in some:
+                if idx not in self._known:  # else it was set while we read
+                    row = rows.get(idx)
+                    self._remember(idx, (0, {}) if row is None else (row.revision, self._open(row)))
+
     async def _get(self, idx: bytes) -> tuple[int, Mapping[str, JsonValue]]:
         """Give revision and content; revision 0 for what was never set."""
         known = self._known.get(idx)
@@ -170,6 +217,12 @@ class Preferences:
         if len(self._known) > self._remembered:
             self._known.popitem(last=False)
         return found
+
+    async def _clear(self, idx: bytes) -> bool:
+        said = (await self._get(idx))[1]
+        if said:
+            await self._put(idx, {})
+        return bool(said)
 
     async def _put(self, idx: bytes, said: Mapping[str, JsonValue]) -> None:
         async with self._locks.hold(idx):

@@ -42,7 +42,8 @@ class Foundation:
 class SessionRow:
     """One session as stored, its fields in the order of the table's columns.
 
-    `mac` covers every other field; times are ms since 1970.
+    `mac` covers every other field but `profile` and `wrapped`, which are sealed by themselves; times are ms since 1970.
+    `wrapped` is written when the session is made and when keys are rotated, never with a change of the session.
     """
 
     number: int
@@ -129,6 +130,48 @@ class Change:
     moved: bool = False  # the session belongs to another key or owner from now on
 
 
+class Arrival(NamedTuple):
+    """A session that comes in: its row, and the one to take instead if its key has a current session by then."""
+
+    row: SessionRow
+    instead: SessionRow | None
+
+
+class WrappedKey(NamedTuple):
+    """The data key of one session as it is stored: bytes 3 to 10 of `wrapped` name the master key."""
+
+    number: int
+    id: str
+    wrapped: bytes
+    commitment: bytes
+
+    @property
+    def kid(self) -> bytes:
+        """Id of the master key that wraps it."""
+        return self.wrapped[2:10]
+
+
+class Rewrap(NamedTuple):
+    """A session whose wrapped key is to be `new` if it still is `old`."""
+
+    number: int
+    old: bytes
+    new: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resealing:
+    """A session that gets another data key: its row, and what becomes of each of its records.
+
+    None stands for a record that does not open; it is left as it is. The two functions run inside the unit of work.
+    """
+
+    row: SessionRow
+    expected: int
+    message: Callable[[MessageFields], bytes | None]
+    entry: Callable[[EntryRow], bytes | None]
+
+
 class PreferenceRow(NamedTuple):
     """One sealed preference, found by a keyed hash."""
 
@@ -210,6 +253,11 @@ class Census(NamedTuple):
 def record_id(number: int, position: int) -> int:
     """Place a session's records next to each other in one b-tree."""
     return number << SEQUENCE_BITS | position
+
+
+def number_of(record: int) -> int:
+    """Give the session's number of a record."""
+    return record >> SEQUENCE_BITS
 
 
 def position_of(record: int) -> int:

@@ -69,7 +69,7 @@ async def _messages(
             await asyncio.sleep(0)  # let conversations go on between two pages
 
 
-def snippet(text: str, words: Sequence[str]) -> str:
+def snippet(text: str, words: Sequence[str], marks: tuple[str, str] = ("«", "»")) -> str:
     """Cut out the text around the first match, on one line, and mark the words."""
     line = " ".join(text.split())
     folded = line.casefold()
@@ -82,6 +82,6 @@ def snippet(text: str, words: Sequence[str]) -> str:
         begin = bisect_left(origin, at)
         word = max((w for w in words if folded.startswith(w, begin)), key=len, default="")
         after = max(at + 1, origin[begin + len(word) - 1] + 1 if word else 0)
-        marked.append(f"«{line[at:after]}»" if word else line[at:after])
+        marked.append(f"{marks[0]}{line[at:after]}{marks[1]}" if word else line[at:after])
         at = after
     return ("…" if start else "") + "".join(marked) + ("…" if at < len(line) else "")

@@ -7,23 +7,29 @@ another caller in between, also when the caller is cancelled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from sessions.records import (
+    Arrival,
     AuditRow,
     Census,
     Change,
     EntryRow,
     Foundation,
     HeadUpdate,
+    KeyringRow,
     LetterRow,
     Mail,
     MessageFields,
     MessageRow,
     ParcelRow,
     PreferenceRow,
+    Resealing,
+    Rewrap,
     SessionRow,
+    WrappedKey,
 )
 
 Order = Literal["last_activity_at", "message_count", "tokens"]
@@ -68,6 +74,23 @@ class Store(Protocol):
         key would become current.
         """
 
+    async def stage(
+        self, messages: Sequence[MessageRow], entries: Sequence[EntryRow] = (), arrivals: Sequence[Arrival] = ()
+    ) -> None:
+        """Store pieces of sessions that nobody sees before they have landed; a crash before that leaves nothing.
+
+        Raises `InvalidValue` when there is a session of the same id.
+        """
+
+    async def land(self, numbers: Sequence[int], recount: Recount, mail: Mail | None = None) -> None:
+        """Let sessions be seen whose pieces and rows are all staged, as one unit of work.
+
+        Raises `InvalidValue` when a session of the same id came meanwhile.
+        """
+
+    async def abandon(self, numbers: Sequence[int]) -> None:
+        """Remove what was staged of sessions that will not land."""
+
     async def set_aside(self, number: int, status: str) -> None:
         """Give a session that does not open a status that is not current, leaving its seal as it is."""
 
@@ -79,6 +102,9 @@ class Store(Protocol):
 
     async def post(self, mail: Mail) -> None:
         """Store letters as they stand now, parcels, and entries of the audit."""
+
+    async def last_mail(self) -> int:
+        """Give the highest id of the letters and parcels there were at the start; 0 for none."""
 
     async def forget_mail(self, before: int, counted: Callable[[Census], Recount]) -> int:
         """Remove finished letters and sent parcels with ids below `before`; give how many."""
@@ -93,8 +119,45 @@ class Store(Protocol):
         that is still there.
         """
 
+    async def forget_log(self) -> None:
+        """Remove every trace of what was replaced until now from log files, as `sweep_erased` does."""
+
+    async def compact(self) -> tuple[int, int]:
+        """Give back the space of what was removed; give the bytes on disk before and after."""
+
     async def next_number(self) -> int:
         """Give a session number that was never used."""
+
+    # -- keys ----------------------------------------------------------------------------------
+
+    async def foundation(self) -> Foundation:
+        """Give the keyring and the installation's own keys as they are now."""
+
+    async def put_keyring(
+        self, rows: Sequence[KeyringRow], secrets: Mapping[str, bytes], mail: Mail | None = None
+    ) -> None:
+        """Insert or replace rows of the keyring and the installation's own keys, as one unit of work."""
+
+    async def retire_key(self, kid: bytes, mail: Mail | None = None) -> int:
+        """Remove a key from the keyring if no session and no key of the installation is wrapped with it.
+
+        Gives how many are; then nothing was changed.
+        """
+
+    async def wrapped_keys(self, after: int, limit: int, *, but: bytes | None = None) -> list[WrappedKey]:
+        """Page through the data keys of sessions by number, without those that the key `but` wraps."""
+
+    async def count_wrapped(self) -> Counter[bytes]:
+        """Count the data keys of sessions by the master key that wraps them."""
+
+    async def rewrap(self, changes: Sequence[Rewrap]) -> int:
+        """Replace wrapped keys, as one unit of work; one that is not the expected one any more is left."""
+
+    async def reseal(self, change: Resealing) -> int:
+        """Put a session and all its records under another data key, as one unit of work.
+
+        Gives how many records did not open. Raises `StaleSession` when the session has not the expected version.
+        """
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -123,6 +186,9 @@ class Store(Protocol):
         """Page through all sessions by number."""
 
     async def sessions_by_number(self, numbers: Sequence[int]) -> list[SessionRow]:
+        """Give those of these sessions that are there, in no order."""
+
+    async def sessions_by_id(self, ids: Sequence[str]) -> list[SessionRow]:
         """Give those of these sessions that are there, in no order."""
 
     async def sessions_with_prefix(self, prefix: str, limit: int) -> list[SessionRow]:
@@ -175,6 +241,9 @@ class Store(Protocol):
 
     async def preference(self, idx: bytes) -> PreferenceRow | None:
         """Find a preference."""
+
+    async def preferences_among(self, idxs: Sequence[bytes]) -> list[PreferenceRow]:
+        """Give those of these preferences that are there, in no order."""
 
     async def letters(self, channel: bytes) -> list[LetterRow]:
         """List the unfinished letters of a channel, oldest first."""

@@ -86,9 +86,7 @@ class Timeline:
 
     async def checkpoints(self, session_id: str, *, automatic: bool) -> list[Checkpoint]:
         """List the checkpoints of a session, oldest first."""
-        live = await self._cache.get(session_id)
-        marks = [m for m in live.journal.marks.values() if not m.hidden and (automatic or not m.automatic)]
-        return [_checkpoint(live, mark) for mark in sorted(marks, key=lambda m: (m.at, m.number))]
+        return checkpoints_of(await self._cache.get(session_id), automatic=automatic)
 
     async def find(self, session_id: str, which: str) -> Checkpoint:
         """Find a checkpoint of a session by number, id, name or beginning of the name."""
@@ -246,6 +244,12 @@ class Timeline:
         draft.note(EntryKind.foreign, session=place.number, position=place.position)
         draft.sources.append(place.number)
         return -len(draft.live.journal.foreign) - 1
+
+
+def checkpoints_of(live: LiveSession, *, automatic: bool) -> list[Checkpoint]:
+    """List the checkpoints of an open session, oldest first."""
+    marks = [m for m in live.journal.marks.values() if not m.hidden and (automatic or not m.automatic)]
+    return [_checkpoint(live, mark) for mark in sorted(marks, key=lambda m: (m.at, m.number))]
 
 
 def _parse(checkpoint_id: str) -> tuple[str, bool, int]:

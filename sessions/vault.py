@@ -13,59 +13,27 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from sessions.cipher import KEY_SIZE, Entropy, RecordCipher, Secret, derive, hedged_nonce
-from sessions.errors import KeyRefused, SessionLocked, Tampered, WrongKey
+from sessions.cipher import KEY_SIZE, Entropy, RecordCipher, Secret
+from sessions.errors import SessionLocked, Tampered
 from sessions.keys import KeyProvider
+from sessions.master_key import PRIMARY, WRAP_HEADER, WRAP_SIZE, MasterKey, find_masters, primary_row
 from sessions.records import Foundation, KeyringRow
 from sessions.session_key import length_prefixed
 
-WRAP_HEADER = bytes((0xC5, 1))
-WRAP_SIZE = 70
 SALT_SIZE = 16
 INDEX_SIZE = 16  # 128 bits: two of 10^9 ids collide with a chance of 10^-21
 RECENT = 1024  # hashes that are remembered
 _PURPOSES = ("index", "preferences", "census", "mail", "audit")
 
 
-class _MasterKey(Secret):
-    """One master key of this installation, reduced to what it derives."""
-
-    __slots__ = ("_check", "_kek", "_nonce_key", "kid")
-
-    def __init__(self, master: bytes, salt: bytes) -> None:
-        self.kid = derive(master, salt, "palaver/v1/kid", 8)
-        self._kek = AESGCM(derive(master, salt, "palaver/v1/kek"))
-        self._nonce_key = derive(master, salt, "palaver/v1/kek-nonce")
-        self._check = derive(master, salt, "palaver/v1/check")
-
-    def check_value(self, row: KeyringRow, install_id: bytes, created_at: int) -> bytes:
-        fields = length_prefixed(row.provider, row.parameters, row.state)
-        times = struct.pack(">qq", row.created_at, created_at)
-        return hmac.digest(self._check, install_id + self.kid + times + fields, "sha256")
-
-    def wrap(self, key: bytes, aad: bytes, random: bytes) -> bytes:
-        nonce = hedged_nonce(self._nonce_key, random, aad, key)
-        return WRAP_HEADER + self.kid + nonce + self._kek.encrypt(nonce, key, aad)
-
-    def unwrap(self, wrapped: bytes, aad: bytes) -> bytes:
-        try:
-            return self._kek.decrypt(wrapped[10:22], wrapped[22:], aad)
-        except InvalidTag:
-            raise Tampered("a key") from None
-
-
 class Vault(Secret):
     """Opens and makes data keys. Holds derived keys only, and shows none."""
 
-    def __init__(self, foundation: Foundation, masters: Sequence[_MasterKey], entropy: Entropy) -> None:
+    def __init__(self, foundation: Foundation, masters: Sequence[MasterKey], entropy: Entropy) -> None:
         self.install_id = foundation.install_id
         self._masters = {master.kid: master for master in masters}
         self._primary = masters[0]
@@ -83,21 +51,21 @@ class Vault(Secret):
         """Make the keys of a new installation; the first provider's key becomes the primary one."""
         install_id, salt = secrets.token_bytes(16), secrets.token_bytes(SALT_SIZE)
         key, parameters = providers[0].create()
-        master = _MasterKey(key, salt)
+        master = MasterKey(key, salt)
         row = KeyringRow(
             kid=master.kid,
             provider=providers[0].name,
             parameters=parameters,
-            state="primary",
+            state=PRIMARY,
             created_at=now_ms,
             check_value=b"",
         )
-        row = replace(row, check_value=master.check_value(row, install_id, now_ms))
         wrapped = {
             purpose: master.wrap(secrets.token_bytes(KEY_SIZE), _wrap_aad(install_id, purpose), entropy.draw(32))
             for purpose in _PURPOSES
         }
-        foundation = Foundation(install_id=install_id, salt=salt, created_at=now_ms, keyring=(row,), secrets=wrapped)
+        born = Foundation(install_id=install_id, salt=salt, created_at=now_ms, keyring=(), secrets=wrapped)
+        foundation = replace(born, keyring=(master.seal(row, born),))
         return cls(foundation, [master], entropy), foundation
 
     @classmethod
@@ -109,24 +77,11 @@ class Vault(Secret):
         """
         if len(foundation.salt) != SALT_SIZE:  # HMAC takes a salt with zeros behind it for the same
             raise Tampered("the keyring")
-        found: dict[bytes, _MasterKey] = {}
-        offered: list[str] = []
-        for row in foundation.keyring:
-            for provider in providers:
-                master = _try(provider, row, foundation.salt, len(providers) > 1)
-                if master is None:
-                    continue
-                offered.append(master.kid.hex())
-                if master.kid == row.kid:
-                    found[row.kid] = master
-                    _check(master, row, foundation)
-        primary = [row.kid for row in foundation.keyring if row.state == "primary"]
-        if len(primary) != 1:
-            raise Tampered("the keyring")
-        if primary[0] not in found:
-            raise WrongKey([row.kid.hex() for row in foundation.keyring], sorted(set(offered)))
-        ordered = [found.pop(primary[0]), *found.values()]
-        return cls(foundation, ordered, entropy)
+        found = find_masters(foundation, providers)
+        primary = primary_row(foundation).kid
+        if any(wrapped[2:10] != primary for wrapped in foundation.secrets.values()):
+            raise Tampered("the keyring")  # they change together, so one of both was put back
+        return cls(foundation, [found.pop(primary), *found.values()], entropy)
 
     @property
     def kid(self) -> str:
@@ -142,8 +97,7 @@ class Vault(Secret):
 
     def new_session_key(self, session_id: str) -> tuple[bytes, RecordCipher]:
         """Draw a data key: give it wrapped, and ready for use."""
-        key = secrets.token_bytes(KEY_SIZE)
-        wrapped = self._primary.wrap(key, _wrap_aad(self.install_id, "session", session_id), self._entropy.draw(32))
+        wrapped, key = self._drawn(session_id)
         return wrapped, RecordCipher(key, self._entropy)
 
     def session_cipher(self, session_id: str, wrapped: bytes, commitment: bytes) -> RecordCipher:
@@ -154,34 +108,68 @@ class Vault(Secret):
             raise Tampered("a key")
         return cipher
 
+    # -- other master keys ---------------------------------------------------------------------
+
+    def knows(self, kid: bytes) -> bool:
+        """Tell whether a master key is at hand."""
+        return kid in self._masters
+
+    def master(self, kid: bytes) -> MasterKey:
+        """Give a master key that is at hand. Raises `SessionLocked`."""
+        if kid not in self._masters:
+            raise SessionLocked(kid.hex())
+        return self._masters[kid]
+
+    def adopt(self, master: MasterKey) -> None:
+        """Open from now on what this key wrapped as well."""
+        self._masters[master.kid] = master
+
+    def promote(self, kid: bytes) -> None:
+        """Wrap new keys with this one from now on."""
+        self._primary = self.master(kid)
+
+    def let_go(self, kid: bytes) -> None:
+        """Forget a master key that nothing is wrapped with any more."""
+        del self._masters[kid]
+
+    def rewrapped(self, session_id: str, wrapped: bytes) -> bytes:
+        """Wrap a session's data key with the primary master key. Raises `SessionLocked` or `Tampered`."""
+        aad = _wrap_aad(self.install_id, "session", session_id)
+        return self._primary.wrap(self._unwrap(wrapped, aad), aad, self._entropy.draw(32))
+
+    def replacement_key(self, session_id: str) -> tuple[bytes, RecordCipher]:
+        """Draw a data key as `new_session_key` does, for use by another thread."""
+        wrapped, key = self._drawn(session_id)
+        return wrapped, RecordCipher(key, self._entropy.another())
+
+    def secrets_under(self, kid: bytes, secrets: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Wrap the installation's own keys with a master key."""
+        master, made = self.master(kid), {}
+        for purpose, wrapped in secrets.items():
+            aad = _wrap_aad(self.install_id, purpose)
+            made[purpose] = master.wrap(self._unwrap(wrapped, aad), aad, self._entropy.draw(32))
+        return made
+
+    def check_secret(self, purpose: str, wrapped: bytes) -> None:
+        """Unwrap one of the installation's own keys. Raises `SessionLocked` or `Tampered`."""
+        self._unwrap(wrapped, _wrap_aad(self.install_id, purpose))
+
+    # -- inside --------------------------------------------------------------------------------
+
     def _secret(self, foundation: Foundation, purpose: str) -> bytes:
         if purpose not in foundation.secrets:
             raise Tampered("the keyring")
         return self._unwrap(foundation.secrets[purpose], _wrap_aad(self.install_id, purpose))
 
+    def _drawn(self, session_id: str) -> tuple[bytes, bytes]:
+        key = secrets.token_bytes(KEY_SIZE)
+        aad = _wrap_aad(self.install_id, "session", session_id)
+        return self._primary.wrap(key, aad, self._entropy.draw(32)), key
+
     def _unwrap(self, wrapped: bytes, aad: bytes) -> bytes:
         if len(wrapped) != WRAP_SIZE or wrapped[:2] != WRAP_HEADER:
             raise Tampered("a key")
-        master = self._masters.get(wrapped[2:10])
-        if master is None:
-            raise SessionLocked(wrapped[2:10].hex())
-        return master.unwrap(wrapped, aad)
-
-
-def _try(provider: KeyProvider, row: KeyringRow, salt: bytes, several: bool) -> _MasterKey | None:
-    """Ask one provider for the key of one row; with several providers one that can not is passed over."""
-    try:
-        return _MasterKey(provider.find(row.parameters), salt)
-    except KeyRefused:
-        if several:
-            return None
-        raise
-
-
-def _check(master: _MasterKey, row: KeyringRow, foundation: Foundation) -> None:
-    expected = master.check_value(row, foundation.install_id, foundation.created_at)
-    if not hmac.compare_digest(expected, row.check_value):
-        raise Tampered("the keyring")
+        return self.master(wrapped[2:10]).unwrap(wrapped, aad)
 
 
 def _wrap_aad(install_id: bytes, purpose: str, session_id: str | None = None) -> bytes:

@@ -8,7 +8,8 @@
                   "kind", "important", "usage", "author", "metadata"}]}
 
 One message stands on one line. Times are ISO 8601 in UTC with milliseconds. The last five fields of
-a message, and `position` of a checkpoint, are left out where there is nothing to say.
+a message, `position` of a checkpoint, and `backend` and `reset_policy` of a session are left out where there is nothing
+to say.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sessions.export.pieces import gather
 from sessions.export.times import iso, to_ms
 from sessions.export.transcript import Branch, StoredMessage, Transcript
 from sessions.message import Usage
-from sessions.session import Session
+from sessions.profile import encode_policy
 
 FORMAT = "palaver-session"
 VERSION = 1
@@ -45,7 +46,7 @@ def iter_json(transcript: Transcript, *, include_metadata: bool = True) -> Itera
 def _parts(transcript: Transcript, full: bool) -> Iterator[str]:
     yield f'{{"format": "{FORMAT}", "version": {VERSION},\n'
     yield f'"exported_at": "{iso(to_ms(transcript.exported_at))}",\n'
-    yield f'"session": {_session(transcript.session, full)},\n'
+    yield f'"session": {_session(transcript, full)},\n'
     if full and transcript.address:
         yield f'"address": {encode(dict(transcript.address), where="address", depth=1)},\n'
     yield f'"head": {transcript.head}, "damaged": {transcript.damaged},\n'
@@ -65,7 +66,8 @@ def _array(name: str, items: Iterable[str], end: str = ",\n") -> Iterator[str]:
     yield f"\n]{end}"
 
 
-def _session(session: Session, full: bool) -> str:
+def _session(transcript: Transcript, full: bool) -> str:
+    session = transcript.session
     fields = {
         "id": encode_string(session.id),
         "status": f'"{session.status.value}"',
@@ -86,6 +88,8 @@ def _session(session: Session, full: bool) -> str:
         fields["next_reset_at"] = f'"{iso(to_ms(reset))}"' if reset else "null"
         fields["forked_from"] = _optional(session.forked_from)
         fields["metadata"] = encode(session.metadata, where="metadata of the session", depth=2)
+        if transcript.policy is not None:
+            fields["reset_policy"] = encode(encode_policy(transcript.policy), where="the reset policy", depth=2)
     return "{" + ", ".join(f'"{name}": {value}' for name, value in fields.items()) + "}"
 
 

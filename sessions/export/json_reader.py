@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import TypeVar
 
 from sessions.checkpoint import Checkpoint
 from sessions.export.fields import Fields
 from sessions.export.json_format import FORMAT, VERSION
 from sessions.export.strict_json import parse, refused, shown
-from sessions.export.times import from_ms
+from sessions.export.times import from_ms, parse_iso
 from sessions.export.transcript import Branch, StoredMessage, Transcript, read_along
-from sessions.message import KIND_NAMES, MAX_CONTENT, ROLE_NAMES, Kind, Message, Role, Usage
+from sessions.message import KIND_NAMES, MAX_CONTENT, ROLE_NAMES, ROLE_NUMBERS, Kind, Message, Role, Usage
+from sessions.profile import decode_policy
+from sessions.reset_policy import ResetPolicy
 from sessions.scope import Scope
 from sessions.session import ID_LENGTH, Session, Status, looks_like_id
 
@@ -22,6 +25,10 @@ _KINDS = tuple(kind.name for kind in Kind)
 _STATUSES = tuple(status.value for status in Status)
 _SCOPES = tuple(scope.value for scope in Scope)
 
+_PLAIN = ("n", "branch", "seq", "role", "created_at", "content")
+_PLAIN_FIELDS = itemgetter(*_PLAIN)
+_LARGE = 1 << 32  # numbers from here on are looked at closely
+
 T = TypeVar("T")
 
 
@@ -31,17 +38,25 @@ def from_json(source: str | bytes, *, max_bytes: int = MAX_BYTES) -> Transcript:
     Raises `InvalidValue` naming the field for anything else. What the file claims (owner, role, times)
     is a claim: whoever imports it decides what of it to believe.
     """
-    root = Fields(parse(source, max_bytes=max_bytes))
+    return read_transcript(parse(source, max_bytes=max_bytes))
+
+
+def read_transcript(value: object, path: str = "") -> Transcript:
+    """Read a conversation from JSON that is parsed already; `path` is where it stands in its file."""
+    root, where = Fields(value, path), f"{path}." if path else ""
     _check_format(root)
-    session = _session(root.inner("session"))
-    branches = _each(root, "branches", _branch)
-    stored = _each(root, "messages", _message)
-    marks = _each(root, "checkpoints", lambda fields: _checkpoint(fields, session.id))
+    fields = root.inner("session")
+    policy = _policy(fields)
+    session = _session(fields)
+    branches = _each(root, "branches", _branch, where)
+    stored = _messages(root, where)
+    marks = _each(root, "checkpoints", lambda fields: _checkpoint(fields, session.id), where)
     positions = {checkpoint.id: n for checkpoint, n in marks if n is not None}
     if len({checkpoint.id for checkpoint, _ in marks}) != len(marks):
-        raise refused("checkpoints holds a number twice")
+        raise refused(f"{where}checkpoints holds a number twice")
     head = root.number("head")
-    _check_tree(branches, stored, [("head", head), *((f"checkpoint {one.number}", n or 0) for one, n in marks)])
+    places = [("head", head), *((f"checkpoint {one.number}", n or 0) for one, n in marks)]
+    _check_tree(branches, stored, places, where)
     transcript = Transcript(
         session=session,
         messages=read_along(stored, branches, head),
@@ -53,6 +68,7 @@ def from_json(source: str | bytes, *, max_bytes: int = MAX_BYTES) -> Transcript:
         checkpoint_positions=positions,
         address=_address(root.optional_inner("address")),
         damaged=root.number("damaged"),
+        policy=policy,
     )
     root.done()
     return transcript
@@ -65,13 +81,21 @@ def _check_format(root: Fields) -> None:
         raise root.wrong("version", f"is {version}, this program reads {VERSION}; install the Palaver that wrote it")
 
 
-def _each(root: Fields, name: str, read: Callable[[Fields], T]) -> tuple[T, ...]:
+def _each(root: Fields, name: str, read: Callable[[Fields], T], where: str) -> tuple[T, ...]:
     made = []
     for index, value in enumerate(root.items(name)):
-        fields = Fields(value, f"{name}[{index}]")
+        fields = Fields(value, f"{where}{name}[{index}]")
         made.append(read(fields))
         fields.done()
     return tuple(made)
+
+
+def _policy(fields: Fields) -> ResetPolicy | None:
+    said = fields.free("reset_policy", depth=2)
+    try:
+        return None if said is None else decode_policy(said)
+    except ValueError as error:
+        raise fields.wrong("reset_policy", f"is no reset policy: {error}") from None
 
 
 def _session(fields: Fields) -> Session:
@@ -138,6 +162,32 @@ def _checkpoint(fields: Fields, session_id: str) -> tuple[Checkpoint, int | None
     return checkpoint, fields.optional_number("position")
 
 
+def _messages(root: Fields, where: str) -> tuple[StoredMessage, ...]:
+    made = []
+    for index, value in enumerate(root.items("messages")):
+        quick = _quick(value)
+        if quick is None:
+            fields = Fields(value, f"{where}messages[{index}]")
+            quick = _message(fields)
+            fields.done()
+        made.append(quick)
+    return tuple(made)
+
+
+def _quick(value: object) -> StoredMessage | None:
+    """Read a plain message fast; anything else is None, to be read slowly, with all that can be said of it."""
+    if type(value) is not dict or len(value) != len(_PLAIN):
+        return None
+    try:
+        n, branch, seq, role, created_at, content = _PLAIN_FIELDS(value)
+        whole = type(n) is type(branch) is type(seq) is int and min(n, branch, seq) > 0 and max(n, branch, seq) < _LARGE
+        if not whole or type(content) is not str or len(content) > MAX_CONTENT // 4:
+            return None
+        return StoredMessage(n, branch, Message(seq, ROLE_NAMES[ROLE_NUMBERS[role]], content, parse_iso(created_at)))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
 def _message(fields: Fields) -> StoredMessage:
     content = fields.text("content")
     if len(content) > MAX_CONTENT // 4 and len(content.encode()) > MAX_CONTENT:
@@ -156,20 +206,22 @@ def _message(fields: Fields) -> StoredMessage:
     return StoredMessage(fields.number("n", least=1), fields.number("branch", least=1), message)
 
 
-def _check_tree(branches: tuple[Branch, ...], stored: tuple[StoredMessage, ...], places: list[tuple[str, int]]) -> None:
+def _check_tree(
+    branches: tuple[Branch, ...], stored: tuple[StoredMessage, ...], places: list[tuple[str, int]], where: str
+) -> None:
     """Refuse what does not hang together, so that reading along always ends at a beginning."""
     starts = {branch.number: branch.start for branch in branches}
     if len(starts) != len(branches):
-        raise refused("branches holds a number twice")
+        raise refused(f"{where}branches holds a number twice")
     before = 0
     for index, (n, branch, _) in enumerate(stored):
         if n <= before:
-            raise refused(f"messages[{index}].n is {n}, but must be above {before}")
+            raise refused(f"{where}messages[{index}].n is {n}, but must be above {before}")
         if n < starts.get(branch, n + 1):
-            raise refused(f"messages[{index}].branch is {branch}, which does not reach message {n}")
+            raise refused(f"{where}messages[{index}].branch is {branch}, which does not reach message {n}")
         before = n
     known = {one.n for one in stored} | {0}
     parents = ((f"branches[{index}].parent", branch.parent or 0) for index, branch in enumerate(branches))
     for name, n in (*parents, *places):
         if n not in known:
-            raise refused(f"{name} is at message {n}, which is not in the file")
+            raise refused(f"{where}{name} is at message {n}, which is not in the file")

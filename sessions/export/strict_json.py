@@ -12,7 +12,7 @@ from sessions.export.characters import encodable
 from sessions.export.json_values import MAX_DEPTH, MAX_DIGITS
 
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
-_TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
+TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
 
 
 def refused(detail: str) -> InvalidValue:
@@ -32,8 +32,23 @@ def parse(source: str | bytes, *, max_bytes: int) -> object:
     except json.JSONDecodeError as error:
         raise refused(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
-        raise refused(_TOO_DEEP) from None
-    return _repaired(value) if _SURROGATE_ESCAPE.search(text) else value
+        raise refused(TOO_DEEP) from None
+    return repaired(value, text, 0, len(text))
+
+
+def value_at(text: str, start: int) -> tuple[object, int]:
+    """Parse the value that begins there, and give where it ends. Raises what `json` raises."""
+    try:
+        return _QUICK.raw_decode(text, start)
+    except (json.JSONDecodeError, InvalidValue):
+        raise
+    except ValueError:  # an integer of thousands of digits
+        return _CAREFUL.raw_decode(text, start)
+
+
+def repaired(value: object, text: str, start: int, end: int) -> object:
+    """Replace lone surrogates in what was parsed from a part of a text."""
+    return _repaired(value) if _SURROGATE_ESCAPE.search(text, start, end) else value
 
 
 def shown(value: object) -> str:
@@ -74,7 +89,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _repaired(value: object, depth: int = 0) -> object:
     if depth > MAX_DEPTH:
-        raise refused(_TOO_DEEP)
+        raise refused(TOO_DEEP)
     if isinstance(value, str):
         return encodable(value)
     if isinstance(value, list):
@@ -82,3 +97,7 @@ def _repaired(value: object, depth: int = 0) -> object:
     if isinstance(value, dict):
         return _object([(encodable(key), _repaired(one, depth + 1)) for key, one in value.items()])
     return value
+
+
+_QUICK = json.JSONDecoder(object_pairs_hook=_object)
+_CAREFUL = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer)

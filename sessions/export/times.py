@@ -8,7 +8,7 @@ from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]\.[0-9]{3}Z")
 
 
 def to_ms(moment: datetime) -> int:
@@ -37,7 +37,12 @@ def parse_iso(text: str) -> int:
     """Read back what `iso` writes, and nothing else; raises `ValueError`."""
     if not _ISO.fullmatch(text):
         raise ValueError("not a time like 2026-11-21T08:00:01.250Z")
-    return to_ms(datetime.fromisoformat(text))
+    return _minute_ms(text[:16]) + int(text[17:19]) * 1000 + int(text[20:23])
+
+
+@lru_cache(maxsize=4096)
+def _minute_ms(text: str) -> int:
+    return to_ms(datetime.fromisoformat(text).replace(tzinfo=UTC))
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sessions.checkpoint import Checkpoint
 from sessions.errors import InvalidValue
 from sessions.message import Message
+from sessions.reset_policy import ResetPolicy
 from sessions.session import Session
 
 
@@ -43,7 +44,7 @@ class Transcript:
     message that does not open must stand there too, with the kind `unreadable`. `head` is the `n` of
     the newest message read (0: none). `checkpoint_positions` gives the `n` at which the
     checkpoint of an id stands. `address` names where the conversation was held, in words chosen by the
-    caller.
+    caller. `policy` is the reset rule that was set for this conversation alone.
     """
 
     session: Session
@@ -56,6 +57,7 @@ class Transcript:
     checkpoint_positions: Mapping[str, int] = field(default_factory=dict)
     address: Mapping[str, str] = field(default_factory=dict)
     damaged: int = 0
+    policy: ResetPolicy | None = None
 
 
 def read_along(stored: Iterable[StoredMessage], branches: Iterable[Branch], head: int) -> tuple[Message, ...]:

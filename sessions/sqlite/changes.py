@@ -11,19 +11,21 @@ from itertools import chain
 from sessions.errors import StaleSession, Tampered
 from sessions.records import Change, EntryRow, HeadUpdate, Mail, MessageRow, SessionRow
 from sessions.sqlite.counts import count_anew
+from sessions.sqlite.keyring import expect_key
 from sessions.sqlite.post import put
 from sessions.sqlite.writer import Row
 from sessions.store import Recount
 
 COLUMNS = tuple(field.name for field in fields(SessionRow))
-_INSERT_SESSION = f"INSERT INTO session VALUES ({', '.join('?' * len(COLUMNS))})"
-_INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)"
-_INSERT_ENTRY = "INSERT INTO journal VALUES (?, ?, ?, ?)"
+INSERT_SESSION = f"INSERT INTO session VALUES ({', '.join('?' * len(COLUMNS))})"
+INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)"
+INSERT_ENTRY = "INSERT INTO journal VALUES (?, ?, ?, ?)"
 # A view whose trigger stores the message and moves the head: both with one statement, for many sessions.
 _APPEND = "INSERT INTO append VALUES "
 _APPENDED = f"({', '.join('?' * len(HeadUpdate._fields + MessageRow._fields))})"
 # What a session is found by stays: setting an indexed column rewrites the index even when the value is the same.
-_FIXED = ("number", "id", "key_idx", "owner_idx", "created_at", "commitment")
+# The wrapped key as well: it may have been rotated since the session was read.
+_FIXED = ("number", "id", "key_idx", "owner_idx", "created_at", "commitment", "wrapped")
 _MUTABLE = tuple(name for name in COLUMNS if name not in _FIXED)
 _UPDATE_SESSION = f"UPDATE session SET {', '.join(f'{name} = ?' for name in _MUTABLE)} WHERE number = ? AND version = ?"
 _MOVE_SESSION = "UPDATE session SET key_idx = ?, owner_idx = ? WHERE number = ?"
@@ -64,7 +66,8 @@ def apply(
 def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
     row = change.row
     if change.expected is None:
-        connection.execute(_INSERT_SESSION, [getattr(row, name) for name in COLUMNS])
+        expect_key(row.wrapped, connection)
+        connection.execute(INSERT_SESSION, [getattr(row, name) for name in COLUMNS])
     else:
         values = [getattr(row, name) for name in _MUTABLE]
         if connection.execute(_UPDATE_SESSION, [*values, row.number, change.expected]).rowcount != 1:
@@ -75,9 +78,9 @@ def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
         if connection.execute(_REVISE_MESSAGE, (*message[1:], message.id)).rowcount != 1:
             raise Tampered("a conversation")
     if change.messages:
-        connection.executemany(_INSERT_MESSAGE, change.messages)
+        connection.executemany(INSERT_MESSAGE, change.messages)
     if change.entries:
-        connection.executemany(_INSERT_ENTRY, change.entries)
+        connection.executemany(INSERT_ENTRY, change.entries)
     for source in change.sources:
         connection.execute("INSERT OR IGNORE INTO lineage VALUES (?, ?)", (source, row.number))
     for source in change.released:
@@ -87,4 +90,4 @@ def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
 def enter(entries: Sequence[EntryRow], connection: sqlite3.Connection) -> None:
     """Store journal entries."""
     with refusals():
-        connection.executemany(_INSERT_ENTRY, entries)
+        connection.executemany(INSERT_ENTRY, entries)

@@ -10,7 +10,7 @@ from sessions.sqlite.counts import count_anew
 from sessions.store import Recount
 
 _DONE = f"sent = {ALL_SENT}"
-_INSERT_LETTER = "INSERT OR IGNORE INTO letter VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_LETTER = "INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"
 _REPLACE_LETTER = "UPDATE letter SET state = ?, attempts = ?, body = ? WHERE id = ?"
 READ_AUDIT = "SELECT number, at, body, link FROM audit"
 _INSERT_AUDIT = "INSERT INTO audit VALUES (?, ?, ?, ?)"

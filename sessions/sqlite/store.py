@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from sessions.errors import StoreError, StoreReadOnly, Tampered
 from sessions.records import (
     MAX_NUMBER,
     MAX_SEQUENCE,
+    Arrival,
     AuditRow,
     Census,
     Change,
@@ -26,14 +28,20 @@ from sessions.records import (
     MessageRow,
     ParcelRow,
     PreferenceRow,
+    Resealing,
+    Rewrap,
     SessionRow,
+    WrappedKey,
+    number_of,
     record_id,
 )
-from sessions.sqlite import counts, post, schema
+from sessions.sqlite import arrivals as arrived
+from sessions.sqlite import counts, keyring, post, schema
 from sessions.sqlite.changes import COLUMNS, append_rows, apply, enter
 from sessions.sqlite.files import OwnerLock, is_there, prepare, tighten
 from sessions.sqlite.ranges import RangeReader
 from sessions.sqlite.readers import PooledReader, Reader, WriterReader
+from sessions.sqlite.resealing import reseal
 from sessions.sqlite.writer import Writer, translate
 from sessions.store import Order, Recount
 
@@ -59,6 +67,8 @@ _HIGHEST = (
     f"SELECT max((SELECT coalesce(max(number), 0) FROM session WHERE number < {MAX_NUMBER}),"
     f" (SELECT coalesce(max(number), 0) FROM erasure WHERE number < {MAX_NUMBER}))"
 )
+_LAST_MAIL = "SELECT max((SELECT coalesce(max(id), 0) FROM letter), (SELECT coalesce(max(id), 0) FROM parcel))"
+_MARK_LOG = "INSERT OR IGNORE INTO erasure VALUES (0)"
 _ORPHANS = (
     f"SELECT (SELECT count(*) FROM message WHERE id >> 24 NOT IN {_OWNED})"
     f" + (SELECT count(*) FROM journal WHERE id >> 24 NOT IN {_OWNED})"
@@ -77,8 +87,9 @@ class SqliteStore:
         self._path = path
         self._read_only = read_only
         self._lock: OwnerLock | None = None
-        self._next_number = 1
+        self._next_number, self._last_mail = 1, 0
         self._untouched, self._outdated, self._unswept = True, False, False
+        self._arriving: set[int] = set()  # numbers of sessions that are being staged
         self._written: Writer | None = None
         self._reading: Reader | None = None
 
@@ -163,6 +174,29 @@ class SqliteStore:
         """Apply changes to several sessions as one unit of work."""
         await self._writer.submit(partial(apply, tuple(changes), recount, mail))
 
+    async def stage(
+        self, messages: Sequence[MessageRow], entries: Sequence[EntryRow] = (), arrivals: Sequence[Arrival] = ()
+    ) -> None:
+        """Store pieces of sessions that nobody sees yet."""
+        numbers = sorted(
+            {number_of(message.id) for message in messages}
+            | {number_of(entry.id) for entry in entries}
+            | {arrival.row.number for arrival in arrivals}
+        )
+        self._arriving.update(numbers)
+        await self._writer.submit(partial(arrived.stage, numbers, messages, entries, arrivals))
+
+    async def land(self, numbers: Sequence[int], recount: Recount, mail: Mail | None = None) -> None:
+        """Let staged sessions be seen."""
+        await self._writer.submit(partial(arrived.land, numbers, recount, mail))
+        self._arriving.difference_update(numbers)
+
+    async def abandon(self, numbers: Sequence[int]) -> None:
+        """Remove what was staged, also what is on its way still."""
+        await self._writer.submit(lambda connection: None)
+        self._arriving.difference_update(numbers)
+        await self.sweep_erased()
+
     async def set_aside(self, number: int, status: str) -> None:
         """Give a session that does not open a status that is not current."""
         sql = "UPDATE session SET status = ?, next_reset_at = NULL WHERE number = ?"
@@ -186,6 +220,10 @@ class SqliteStore:
         """Store letters and parcels."""
         await self._writer.submit(partial(post.put, mail))
 
+    async def last_mail(self) -> int:
+        """Give the highest id of letters and parcels."""
+        return self._last_mail
+
     async def forget_mail(self, before: int, counted: Callable[[Census], Recount]) -> int:
         """Remove what is done with."""
         return await self._writer.submit(partial(post.forget, before, counted))
@@ -195,7 +233,7 @@ class SqliteStore:
 
         def job(connection: sqlite3.Connection) -> None:
             # Number 0 stands for the log file, which must be emptied after the rows are gone.
-            connection.execute("INSERT OR IGNORE INTO erasure VALUES (0)")
+            connection.execute(_MARK_LOG)
             for number in numbers:
                 connection.execute("INSERT OR IGNORE INTO erasure VALUES (?)", (number,))
                 connection.execute("DELETE FROM session WHERE number = ?", (number,))
@@ -213,15 +251,63 @@ class SqliteStore:
             if number == 0:
                 await self._empty_log()
                 continue
+            if number in self._arriving:
+                continue
             while count := await self._writer.submit(partial(_erase_batch, number)):
                 removed += count
         return removed
+
+    async def forget_log(self) -> None:
+        """Remove every trace of what was replaced from the log."""
+        await self._writer.submit(lambda connection: connection.execute(_MARK_LOG).rowcount)
+        await self.sweep_erased()
+
+    async def compact(self) -> tuple[int, int]:
+        """Write the file anew without what is free in it."""
+        sizes = await self._writer.run(_vacuum)
+        await self.forget_log()
+        return sizes
 
     async def next_number(self) -> int:
         """Give a session number that was never used."""
         number = self._next_number
         self._next_number += 1
         return number
+
+    # -- keys ----------------------------------------------------------------------------------
+
+    async def foundation(self) -> Foundation:
+        """Give the keyring and the installation's own keys."""
+        return await keyring.foundation(self._reader)
+
+    async def put_keyring(
+        self, rows: Sequence[KeyringRow], secrets: Mapping[str, bytes], mail: Mail | None = None
+    ) -> None:
+        """Insert or replace rows of the keyring and the installation's own keys."""
+        await self._writer.submit(partial(keyring.put_keyring, tuple(rows), dict(secrets), mail))
+
+    async def retire_key(self, kid: bytes, mail: Mail | None = None) -> int:
+        """Remove a key that wraps nothing, and empty the log."""
+        if kept := await self._writer.submit(partial(keyring.retire, kid, mail)):
+            return kept
+        await self.sweep_erased()
+        return 0
+
+    async def wrapped_keys(self, after: int, limit: int, *, but: bytes | None = None) -> list[WrappedKey]:
+        """Page through the data keys of sessions."""
+        return await keyring.wrapped_keys(self._reader, after, limit, but)
+
+    async def count_wrapped(self) -> Counter[bytes]:
+        """Count the data keys of sessions by the master key that wraps them."""
+        return await keyring.count_wrapped(self._reader)
+
+    async def rewrap(self, changes: Sequence[Rewrap]) -> int:
+        """Replace wrapped keys."""
+        return await self._writer.submit(partial(keyring.rewrap, tuple(changes)))
+
+    async def reseal(self, change: Resealing) -> int:
+        """Put a session and all its records under another data key."""
+        return await self._writer.submit(partial(reseal, change))
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -269,6 +355,11 @@ class SqliteStore:
         """Give those of these sessions that are there."""
         where = f"WHERE number IN ({', '.join('?' * len(numbers))})"
         return [SessionRow(*row) for row in await self._reader.fetch(_SESSION + where, tuple(numbers))]
+
+    async def sessions_by_id(self, ids: Sequence[str]) -> list[SessionRow]:
+        """Give those of these sessions that are there."""
+        where = f"WHERE id IN ({', '.join('?' * len(ids))})"
+        return [SessionRow(*row) for row in await self._reader.fetch(_SESSION + where, tuple(ids))]
 
     async def sessions_with_prefix(self, prefix: str, limit: int) -> list[SessionRow]:
         """Give sessions whose id begins so."""
@@ -366,6 +457,11 @@ class SqliteStore:
         rows = await self._reader.fetch("SELECT idx, revision, body FROM preference WHERE idx = ?", (idx,))
         return PreferenceRow(*rows[0]) if rows else None
 
+    async def preferences_among(self, idxs: Sequence[bytes]) -> list[PreferenceRow]:
+        """Give those of these preferences that are there."""
+        sql = f"SELECT idx, revision, body FROM preference WHERE idx IN ({', '.join('?' * len(idxs))})"
+        return [PreferenceRow(*row) for row in await self._reader.fetch(sql, tuple(idxs))]
+
     async def audit(self, after: int, limit: int) -> list[AuditRow]:
         """Page through the audit."""
         where = " WHERE number > ? ORDER BY number LIMIT ?"
@@ -407,7 +503,7 @@ class SqliteStore:
             connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
             try:
                 version = schema.found_version(connection, str(path))
-                return _foundation(connection) if version else None
+                return keyring.foundation_of(connection) if version else None
             except sqlite3.Error as error:
                 raise translate(error) from None
             finally:
@@ -425,8 +521,9 @@ class SqliteStore:
         (mode,) = connection.execute("PRAGMA journal_mode").fetchone()  # a copy made by VACUUM INTO has lost it
         self._outdated = version < schema.LATEST or mode != "wal"
         self._next_number = connection.execute(_HIGHEST).fetchone()[0] + 1
+        self._last_mail = connection.execute(_LAST_MAIL).fetchone()[0]
         self._unswept = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM erasure)").fetchone()[0])
-        return _foundation(connection)
+        return keyring.foundation_of(connection)
 
     async def _empty_log(self) -> None:
         """Copy the log into the file and truncate it; what a reader still holds is left for the next sweep."""
@@ -464,19 +561,6 @@ def _connect(path: Path | None) -> sqlite3.Connection:
     return connection
 
 
-def _foundation(connection: sqlite3.Connection) -> Foundation:
-    born = connection.execute("SELECT install_id, salt, created_at FROM installation WHERE one = 1").fetchone()
-    if born is None:
-        raise Tampered("the foundation of the store")
-    keyring = connection.execute(
-        "SELECT kid, provider, parameters, state, created_at, check_value FROM keyring ORDER BY created_at DESC"
-    )
-    names = ("kid", "provider", "parameters", "state", "created_at", "check_value")
-    rows = tuple(KeyringRow(**dict(zip(names, row, strict=True))) for row in keyring)
-    wrapped = dict(connection.execute("SELECT purpose, wrapped FROM secret"))
-    return Foundation(install_id=born[0], salt=born[1], created_at=born[2], keyring=rows, secrets=wrapped)
-
-
 def _found(foundation: Foundation, census: Census, connection: sqlite3.Connection) -> None:
     born = (1, foundation.install_id, foundation.salt, foundation.created_at)
     connection.execute("INSERT INTO installation VALUES (?, ?, ?, ?)", born)
@@ -493,6 +577,22 @@ def _truncate_log(connection: sqlite3.Connection) -> tuple[int, int, int]:
     finally:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
     return busy, frames, copied
+
+
+def _vacuum(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Write the file anew; give its bytes before and after, as if the log were folded in."""
+    before = _bytes(connection)
+    connection.execute("PRAGMA temp_store = FILE")  # in memory it would take as much as the file has
+    try:
+        connection.execute("VACUUM")
+    finally:
+        connection.execute("PRAGMA temp_store = MEMORY")
+    return before, _bytes(connection)
+
+
+def _bytes(connection: sqlite3.Connection) -> int:
+    size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    return int(connection.execute(size).fetchone()[0])
 
 
 def _erase_batch(number: int, connection: sqlite3.Connection) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from sessions.account import Account
 from sessions.address import Address, ChatKind
 from sessions.context import STRATEGIES
 from sessions.errors import SessionError
@@ -115,6 +116,7 @@ class Everything:
         await self._move(session.id)
         await self._fail(session.id)
         await self._read(session.id)
+        await self._bring_in(session.id)
 
     async def _talk(self, here: str) -> None:
         await self.do("get_or_create_session", HERE)
@@ -192,6 +194,7 @@ class Everything:
         await self.do("undo", HERE)
         await self.do("redo", HERE)
         await self.do("fork", here, title=CANARIES["forktitle"])
+        await self._begin(here)
         await self.do("switch_session", HERE, here)
         await self.do("reset", HERE)
         await self.do("new_session", HERE, title=CANARIES["newtitle"])
@@ -205,6 +208,20 @@ class Everything:
         await self.do("reset_if_due", HERE)
         await self.do("sweep")
         await self.do("preview_resets", days=3)
+
+    async def _begin(self, here: str) -> None:
+        self.called.add("begin_with")
+        self._sessions.begin_with({CANARIES["metakey"]: CANARIES["metavalue"]})
+        about = {"title": CANARIES["newtitle"], "tags": [CANARIES["tag"]], "model": CANARIES["model"]}
+        aside = await self._sessions.create_session(HERE, aside=True)
+        await self.do("create_session", HERE, metadata={CANARIES["metakey"]: CANARIES["metavalue"]}, **about)
+        await self.do("amend_session", here, add_tags=[CANARIES["tag"]], set_metadata={CANARIES["metakey"]: 1})
+        await self.do("amend_session", here, set_metadata={CANARIES["metakey"]: CANARIES["metavalue"]})
+        await self.do("amend_session", CANARIES["wrongid"], remove_tags=[CANARIES["failed"]])
+        await self.do("cleanup_preview", older_than="30d")
+        await self.do("erasure_preview", [aside.id, CANARIES["wrongid"]])
+        await self.do("erase_sessions", [aside.id])
+        await self.do("erase_sessions", [CANARIES["wrongid"]])
 
     async def _fail(self, here: str) -> None:
         for name in ("get_session", "get_history", "delete_session", "fork", "export", "restore_checkpoint"):
@@ -233,8 +250,19 @@ class Everything:
             await self.do("get_context_history", here, max_tokens=60, strategy=strategy)
         for word in ("question", "search"):
             await self.do("search", HERE, CANARIES[word])
+        await self.do("addresses_of", HERE.platform, HERE.user_id)
         await self.do("missing")
         await self.do("verify")
+
+    async def _bring_in(self, here: str) -> None:
+        await self.do("transcripts", [here, CANARIES["wrongid"]])
+        transcript = await self.do("transcript", here)
+        await self.do("import_session", transcript, address=HERE)
+        await self.do("import_session", transcript, address=HERE, new_id=True, title=CANARIES["newtitle"])
+        self.called.add("arrivals")
+        with suppress(SessionError):
+            async with self._sessions.arrivals() as arrivals:
+                await arrivals.add(await self._sessions.transcript(here), HERE, where=CANARIES["failed"])
 
     async def end(self) -> None:
         """Remove everything."""
@@ -244,6 +272,7 @@ class Everything:
         await say(self._sessions, other.id, CANARIES["question"])
         await self.do("delete_session", other.id)
         await self.do("erase_person", HERE)
+        await self.do("vacuum")
 
 
 def methods() -> set[str]:
@@ -409,6 +438,44 @@ async def test_what_was_erased_is_in_no_file(opening: Opening, db_path: Path, cl
         assert remains(db_path, sealed(db_path, 2)) == 6
         assert await sessions.missing() == []
         assert await sessions.verify() == []
+    assert remains(db_path, pieces) == 0
+
+
+def noted(db_path: Path) -> list[bytes]:
+    """Give every sealed preference: choices, links, notes."""
+    with closing(sqlite3.connect(db_path)) as connection:
+        return [body for (body,) in connection.execute("SELECT body FROM preference WHERE length(body) > 45")]
+
+
+@pytest.mark.parametrize("talked", [True, False], ids=["with words", "without words"])
+async def test_what_was_noted_of_an_erased_person_is_in_no_file(opening: Opening, db_path: Path, talked: bool) -> None:
+    """Choices for chats, reset rules, links and notes of somebody leave no sealed trace; those of others stay."""
+    ann, elsewhere, bob = person(), person(chat="chat-2"), person("bob")
+    async with opening() as sessions:
+        await sessions.set_note("of bob", {"bob": "x" * 100})
+        kept = noted(db_path)[-1:]
+        before = set(noted(db_path))
+        for address in (ann, elsewhere):
+            if talked:
+                await say(sessions, (await sessions.get_or_create_session(address)).id, "one")
+            await sessions.set_scope(address, Scope.PER_PEER)
+        await sessions.link(ann, person("other", platform="discord"))
+        await sessions.set_note("of ann", {"ann": "x" * 100})
+        await sessions.set_note("a code", {"for": "ann", "more": "x" * 100})
+        pieces = [body for body in noted(db_path) if body not in before]
+        assert remains(db_path, pieces) == len(pieces) >= 5
+        receipt = await sessions.erase_person(
+            ann, elsewhere, notes=["of ann"], noted=lambda said: said.get("for") == "ann"
+        )
+        assert receipt.notes == 5
+        assert remains(db_path, pieces) == 0
+        assert remains(db_path, kept) == 1
+        assert await sessions.linked_accounts(ann) == [Account.of(ann)]
+        assert await sessions.scope_of(elsewhere) is Scope.PER_CHANNEL_PEER
+        assert await sessions.note("of bob")
+        assert await sessions.scope_of(bob) is Scope.PER_CHANNEL_PEER
+        assert await sessions.verify() == []
+        assert (await sessions.erase_person(ann, elsewhere, notes=["of ann"])).notes == 0
     assert remains(db_path, pieces) == 0
 
 

@@ -12,10 +12,22 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions.cipher import HEADER, NONCE_SIZE, OVERHEAD, Entropy, RecordCipher, Unopened, derive, hedged_nonce
+from sessions.cipher import (
+    HEADER,
+    KEY_SIZE,
+    NONCE_SIZE,
+    OVERHEAD,
+    Entropy,
+    RecordCipher,
+    Unopened,
+    derive,
+    hedged_nonce,
+)
 
 KEY = bytes(range(32))
 ROOT = Path(__file__).parent.parent.parent
@@ -204,3 +216,10 @@ def test_a_cipher_neither_shows_nor_gives_away_its_key() -> None:
     for secret in (KEY, CIPHER._nonce_key, CIPHER._mac_key):
         assert secret.hex() not in repr(CIPHER)
         assert repr(secret) not in repr(CIPHER)
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_keys_are_expanded_as_the_standard_says(key: bytes) -> None:
+    """One block of HKDF-Expand, worked out here, is what the library of ciphers gives."""
+    expected = HKDFExpand(SHA256(), KEY_SIZE, b"palaver/v1/commit").derive(key)
+    assert RecordCipher(key, Entropy()).commitment == expected

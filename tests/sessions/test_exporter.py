@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
-from sessions.errors import InvalidValue
+from sessions.errors import InvalidValue, NotFound, Tampered
 from sessions.export.json_format import to_json
 from sessions.export.json_reader import from_json
+from sessions.export.transcript import Transcript
 from sessions.manager import SessionManager
 from sessions.message import Usage
 from tests.conftest import ManualClock
@@ -121,3 +123,25 @@ async def test_an_empty_conversation_can_be_exported(open_memory: Opened) -> Non
         session = await sessions.get_or_create_session(ANN)
         for form in ("markdown", "json", "html", "text"):
             assert session.id in await sessions.export(session.id, format=form)
+
+
+async def test_several_conversations_are_read_at_once(open_store: Opener) -> None:
+    """Each as it is read alone; one that is gone or does not open is an error in its place."""
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    async with open_store() as sessions:
+        ids = list(await branched(sessions))
+        for number in range(12):
+            session = await sessions.get_or_create_session(person(f"p{number}"))
+            await say(sessions, session.id, *(f"{number} {turn}" for turn in range(number)))
+            ids.append(session.id)
+        alone = [await sessions.transcript(session_id, exported_at=at) for session_id in ids]
+    async with open_store(read_only=True) as reading:
+        for some in (slice(None), slice(None, None, -1), slice(3, 9, 2)):
+            found = [one async for one in reading.transcripts(ids[some], exported_at=at)]
+            assert found == list(zip(ids[some], alone[some], strict=True))
+    async with open_store() as sessions:
+        await sessions.delete_session(ids[5])
+        await sessions._store.set_aside(9, "expired")
+        found = [one async for one in sessions.transcripts([*ids[4:8], "zzzzzzzzzzzz"], exported_at=at)]
+    assert [type(one) for _, one in found] == [Transcript, NotFound, Transcript, Tampered, NotFound]
+    assert (found[0][1], found[2][1]) == (alone[4], alone[6])

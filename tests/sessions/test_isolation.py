@@ -476,10 +476,12 @@ class World:
         own = await self.sessions.own_sessions(self.through(address))
         self.see_sessions(address, *own, own=True)
         assert {session.id for session in own} == self.model.owned(owner)
+        begun = {(await self.sessions.catalogue.find(session.id)).address for session in own}
         receipt = await self.sessions.erase_person(self.through(address))
         assert receipt.sessions == len(own)
         assert receipt.messages == sum(len(self.model.talks[session.id].stored) for session in own)
-        self.scopes.pop(address, None)
+        for place in (address, *begun):  # with the conversations goes what was chosen where they were begun
+            self.scopes.pop(place, None)  # type: ignore[arg-type]  # None was never chosen for
         await self._erased(*(self.model.talks[session.id] for session in own))
 
     async def _erased(self, *talks: Talk) -> None:

@@ -20,7 +20,10 @@ from sessions.records import (
     KeyringRow,
     MessageRow,
     PreferenceRow,
+    Resealing,
+    Rewrap,
     SessionRow,
+    WrappedKey,
     record_id,
 )
 from sessions.sqlite.store import SqliteStore
@@ -95,7 +98,7 @@ def row(number: int, **fields: object) -> SessionRow:
         version=1,
         profile_version=1,
         profile=b"\x00profile\xff",
-        wrapped=b"wrapped",
+        wrapped=b"C5" + b"k" * 8 + b"wrapped",
         commitment=b"commitment",
         mac=b"mac",
     )
@@ -435,3 +438,104 @@ async def test_records_that_do_not_belong_are_counted(store: Store) -> None:
     await store.commit([Change(row=row(2), expected=None, messages=(message(9, 1),), entries=(entry(1, 1),))])
     assert await store.strays(1, 4, 0) == 2
     assert await store.orphans() == 1
+
+
+# -- keys ----------------------------------------------------------------------------------------
+
+OLD_KEY, NEW_KEY = b"k" * 8, b"n" * 8
+
+
+def wrapped(kid: bytes, number: int) -> bytes:
+    """Give a data key as one master key wraps it."""
+    return b"C5" + kid + b"wrapped%d" % number
+
+
+async def test_the_keyring_is_changed_with_what_it_wraps(store: Store) -> None:
+    """Rows are added and replaced, and the installation's own keys change with them."""
+    assert await store.foundation() == FOUNDATION
+    old = replace(FOUNDATION.keyring[0], state="readable", check_value=b"d" * 32)
+    new = replace(old, kid=NEW_KEY, state="primary", created_at=2_000)
+    await store.put_keyring([old, new], {"index": b"y" * 70})
+    secrets = FOUNDATION.secrets | {"index": b"y" * 70}
+    assert await store.foundation() == replace(FOUNDATION, keyring=(new, old), secrets=secrets)
+
+
+async def test_wrapped_keys_are_counted_and_paged(store: Store) -> None:
+    """By number, a page at a time, with or without those under one key."""
+    new = replace(FOUNDATION.keyring[0], kid=NEW_KEY, created_at=2_000)
+    await store.put_keyring([new], {})
+    kids = [OLD_KEY, NEW_KEY, OLD_KEY, OLD_KEY]
+    await add(store, *[row(number, wrapped=wrapped(kid, number)) for number, kid in enumerate(kids, 1)])
+    assert await store.count_wrapped() == {OLD_KEY: 3, NEW_KEY: 1}
+    assert [key.number for key in await store.wrapped_keys(1, 2)] == [2, 3]
+    assert [key.number for key in await store.wrapped_keys(1, 9, but=NEW_KEY)] == [3, 4]
+    assert await store.wrapped_keys(3, 9) == [WrappedKey(4, "session00004", wrapped(OLD_KEY, 4), b"commitment")]
+    assert (await store.wrapped_keys(3, 9))[0].kid == OLD_KEY
+
+
+async def test_only_an_expected_wrapped_key_is_replaced(store: Store) -> None:
+    """One that was changed meanwhile is left; nothing else of a session changes."""
+    before = row(1, wrapped=wrapped(OLD_KEY, 1))
+    await add(store, before, row(2, wrapped=wrapped(OLD_KEY, 2)))
+    new = wrapped(NEW_KEY, 1)
+    assert await store.rewrap([Rewrap(1, before.wrapped, new), Rewrap(2, b"another", new), Rewrap(3, b"", new)]) == 1
+    assert await store.session_by_number(1) == replace(before, wrapped=new)
+    assert await store.count_wrapped() == {NEW_KEY: 1, OLD_KEY: 1}
+
+
+async def test_a_change_of_a_session_leaves_its_wrapped_key(store: Store) -> None:
+    """What a writer still has in memory of it is not put back."""
+    first = row(1)
+    await add(store, first)
+    await store.rewrap([Rewrap(1, first.wrapped, wrapped(NEW_KEY, 1))])
+    await store.commit([Change(row=replace(first, version=2, status="paused"), expected=1)])
+    found = await store.session_by_number(1)
+    assert found == replace(first, version=2, status="paused", wrapped=wrapped(NEW_KEY, 1))
+
+
+async def test_a_key_goes_when_it_wraps_nothing(store: Store) -> None:
+    """Not while a session or a key of the installation is under it; a session under it is refused from then on."""
+    await add(store, row(1))
+    new = replace(FOUNDATION.keyring[0], kid=NEW_KEY, created_at=2_000)
+    await store.put_keyring([new], {name: wrapped(NEW_KEY, 0) for name in FOUNDATION.secrets})
+    assert await store.retire_key(OLD_KEY) == 1
+    assert len((await store.foundation()).keyring) == 2
+    await store.rewrap([Rewrap(1, row(1).wrapped, wrapped(NEW_KEY, 1))])
+    assert await store.retire_key(NEW_KEY) == 1 + len(FOUNDATION.secrets)
+    assert await store.retire_key(OLD_KEY) == 0
+    assert [key.kid for key in (await store.foundation()).keyring] == [NEW_KEY]
+    with pytest.raises(StaleSession):
+        await add(store, row(2))
+    await add(store, row(2, wrapped=wrapped(NEW_KEY, 2)))
+
+
+async def test_a_session_is_sealed_anew_as_a_whole(store: Store) -> None:
+    """Its row, journal and messages change together, those of others do not, and what does not open is left."""
+    await fill(store, 1, 1_100)
+    await fill(store, 2, 2)
+    await store.commit([Change(row=replace(row(3), entries=1), expected=None, entries=(entry(3, 1),))])
+    there = await store.session_by_number(1)
+    assert there is not None
+    anew = replace(
+        there, version=there.version + 1, wrapped=wrapped(NEW_KEY, 1), commitment=b"c", mac=b"m", profile=b"p"
+    )
+
+    def change(expected: int) -> Resealing:
+        return Resealing(
+            row=anew,
+            expected=expected,
+            message=lambda fields: None if fields[0] == record_id(1, 7) else b"new%d" % fields[0],
+            entry=lambda stored: b"entry%d" % stored.id,
+        )
+
+    with pytest.raises(StaleSession):
+        await store.reseal(change(there.version - 1))
+    assert await store.session_by_number(1) == there
+    assert await store.reseal(change(there.version)) == 1
+    assert await store.session_by_number(1) == anew
+    messages = await store.messages(record_id(1, 1), record_id(1, 1_100), 2_000, newest=False)
+    bodies = [message(1, 7).body if fields[0] == record_id(1, 7) else b"new%d" % fields[0] for fields in messages]
+    assert [fields[6] for fields in messages] == bodies
+    others = await store.messages(record_id(2, 1), record_id(2, 9), 9, newest=False)
+    assert {fields[6] for fields in others} == {message(2, 1).body}
+    assert await store.journal(3) == [entry(3, 1)]

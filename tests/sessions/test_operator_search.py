@@ -1,0 +1,93 @@
+"""Searching every conversation of an installation, for those who run it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import aclosing, closing
+from pathlib import Path
+
+from sessions.catalogue import Wanted
+from sessions.manager import SessionManager
+from sessions.operator_search import BATCH, Look
+from sessions.session import Status
+from tests.conftest import ManualClock
+from tests.sessions.conftest import person
+
+KEY = bytes(32)
+
+
+async def hits(sessions: SessionManager, words: str, wanted: Wanted | None = None) -> list[str]:
+    return [hit.message.content async for hit in sessions.everywhere.search(words, wanted=wanted)]
+
+
+async def say(sessions: SessionManager, session_id: str, *words: str) -> None:
+    for said in words:
+        await sessions.add_message(session_id, role="user", content=said)
+
+
+async def begin(sessions: SessionManager, name: str, *words: str) -> str:
+    session = await sessions.new_session(person(name, chat=name))
+    await say(sessions, session.id, *words)
+    return session.id
+
+
+async def test_what_does_not_open_is_counted_and_the_rest_is_found(tmp_path: Path) -> None:
+    """Neither a changed row nor a changed message ends the search, and neither is taken for something that fits."""
+    path = tmp_path / "sessions.db"
+    async with SessionManager.open(encryption_key=KEY, db_path=path) as sessions:
+        damaged = await begin(sessions, "ann", "teal one")
+        await begin(sessions, "ben", "teal two", "teal three")
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("UPDATE session SET head = 0 WHERE id = ?", (damaged,))
+        raw.execute("UPDATE message SET at = at + 1 WHERE id = (SELECT min(id) FROM message WHERE id >> 24 = 2)")
+    look = Look()
+    async with SessionManager.open(encryption_key=KEY, db_path=path, read_only=True) as sessions:
+        found = [hit async for hit in sessions.everywhere.search("teal", look=look)]
+        every = await sessions.catalogue.select(Wanted())
+        words = await sessions.everywhere.first_words(every)
+    assert [(hit.message.content, hit.message.seq) for hit in found] == [("teal three", 2)]
+    assert (look.sessions, look.seen, look.unopened) == (2, 2, 1)
+    assert set(words.values()) == {""}
+
+
+async def test_every_batch_is_looked_through(clock: ManualClock) -> None:
+    """One conversation more than fit into a batch, the newest activity first; archived ones are there as well."""
+    async with SessionManager.open(encryption_key=KEY, clock=clock) as sessions:
+        for number in range(BATCH + 1):
+            session_id = await begin(sessions, f"p{number}", f"needle {number}", "hay")
+            clock.advance(1)
+        await sessions.set_status(session_id, Status.COMPLETED)
+        assert await hits(sessions, "NEEDLE") == [f"needle {number}" for number in reversed(range(BATCH + 1))]
+        assert await hits(sessions, "needle", Wanted(person="telegram:p7")) == ["needle 7"]
+        assert await hits(sessions, "needle", Wanted(status=Status.COMPLETED)) == [f"needle {BATCH}"]
+        assert await hits(sessions, f"{BATCH} needle", Wanted(person="telegram:p7")) == []
+
+
+async def test_what_is_said_during_a_search_does_no_harm(clock: ManualClock) -> None:
+    """A search that waits while conversations go on ends with what was there, and loses nothing of that."""
+    async with SessionManager.open(encryption_key=KEY, clock=clock) as sessions:
+        ids = [await begin(sessions, name, f"word {name}") for name in ("ann", "ben", "cleo")]
+        found = []
+        async with aclosing(sessions.everywhere.search("word")) as search:
+            async for hit in search:
+                found.append(hit.message.content)
+                await say(sessions, ids[0], "word later")
+                await sessions.save_checkpoint(ids[1], name=f"at {len(found)}")
+        assert sorted(found)[:3] == ["word ann", "word ben", "word cleo"]
+
+
+async def test_a_tally_counts_what_one_reads(clock: ManualClock) -> None:
+    """What a fork shares counts in both, what was taken back in neither; a reply is timed from its question."""
+    async with SessionManager.open(encryption_key=KEY, clock=clock) as sessions:
+        base = await begin(sessions, "ann", "one")
+        clock.advance(4)
+        await sessions.add_message(base, role="assistant", content="answer")
+        fork = await sessions.fork(base)
+        await say(sessions, fork.id, "two", "three")
+        await sessions.undo(person("ann", chat="ann"))
+        tally = await sessions.everywhere.tally(await sessions.catalogue.find(fork.id))
+        kept = (await sessions.get_session(fork.id)).message_count
+        words = await sessions.everywhere.first_words([await sessions.catalogue.find(fork.id)])
+    assert (tally.roles.total(), tally.roles["user"]) == (kept, kept - 1)
+    assert (tally.replies, tally.waited_ms) == (1, 4_000)
+    assert words == {fork.id: "one"}
