@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from bot.person_notes import approval_note
 from config.settings import AccessSettings
 from sessions.address import Address
 from sessions.manager import SessionManager
@@ -70,19 +71,15 @@ class Access:
 
     async def is_approved(self, person: str) -> bool:
         """Tell whether an operator has let this person in."""
-        return (await self._sessions.note(_note(person))).get("approved") is True
+        return (await self._sessions.note(approval_note(person))).get("approved") is True
 
     async def approve(self, person: str, *, by: str, at: int) -> None:
         """Let somebody in."""
-        await self._sessions.set_note(_note(person), {"approved": True, "by": by, "at": at})
+        await self._sessions.set_note(approval_note(person), {"approved": True, "by": by, "at": at})
 
     async def revoke(self, person: str) -> bool:
         """Let somebody in no longer; tell whether they were."""
         approved = await self.is_approved(person)
         if approved:
-            await self._sessions.set_note(_note(person), {})
+            await self._sessions.set_note(approval_note(person), {})
         return approved
-
-
-def _note(person: str) -> str:
-    return f"access/{person}"

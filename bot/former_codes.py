@@ -12,7 +12,7 @@ from sessions.message import JsonValue
 KEPT = 24 * 3600  # seconds since somebody asked: so long the buttons with their code count
 MOST_KEPT = 300
 
-_NOTE = "pairing/over"
+NOTE = "pairing/over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +47,13 @@ class FormerCodes:
         """Remember some."""
         known = await self._known(now) | {one.code: one for one in codes if now < one.since + KEPT}
         newest = sorted(known.values(), key=lambda one: one.since, reverse=True)[:MOST_KEPT]
-        await self._sessions.set_note(_NOTE, {one.code: one.to_json() for one in newest})
+        await self._sessions.set_note(NOTE, {one.code: one.to_json() for one in newest})
 
     async def find(self, code: str, now: int) -> FormerCode | None:
         """Give the one that is remembered by this code."""
         return (await self._known(now)).get(code)
 
     async def _known(self, now: int) -> dict[str, FormerCode]:
-        noted = await self._sessions.note(_NOTE)
+        noted = await self._sessions.note(NOTE)
         codes = [FormerCode.from_json(code, said) for code, said in noted.items()]
         return {one.code: one for one in codes if now < one.since + KEPT}

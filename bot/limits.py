@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.reply import Reply
 from bot.access import CONSOLE, Access, person_of
 from bot.commands.markup import plural
+from bot.person_notes import spending_note
 from bot.silence import SILENT, Silence
 from config.settings import AccessSettings
 from sessions.address import Address
@@ -45,6 +46,7 @@ class Limits:
         self._sessions, self._access = sessions, access
         self._rate, self._budget = settings.messages_per_minute, settings.daily_tokens
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._forgotten: dict[str, _Day] = {}  # of those who had everything erased: that must not renew their tokens
         self._locks = KeyedLocks()
 
     async def allow(self, address: Address, now: float, *, costs: bool = True) -> Reply | Silence | None:
@@ -66,6 +68,13 @@ class Limits:
             noted: dict[str, JsonValue] = {"day": day.day, "tokens": tokens, "warned": day.warned or warn}
             await self._sessions.set_note(_note(address), noted)
         return Reply(text=self._warning(tokens, now), private=True) if warn else None
+
+    async def keep_in_memory(self, address: Address, now: float) -> None:
+        """Know what somebody used today without the store, from which it is about to be erased."""
+        day = await self._today(address, now)
+        self._forgotten = {person: kept for person, kept in self._forgotten.items() if kept.day == day.day}
+        if self._budget and day.tokens:
+            self._forgotten[person_of(address)] = day
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -106,7 +115,8 @@ class Limits:
         match await self._sessions.note(_note(address)):
             case {"day": str(day), "tokens": int(tokens), "warned": bool(warned)} if day == today:
                 return _Day(day, tokens, warned)
-        return _Day(today)
+        kept = self._forgotten.get(person_of(address))
+        return kept if kept is not None and kept.day == today else _Day(today)
 
     def _warning(self, tokens: int, now: float) -> str:
         share = min(100, tokens * 100 // self._budget)
@@ -114,7 +124,7 @@ class Limits:
 
 
 def _note(address: Address) -> str:
-    return f"spent/{person_of(address)}"  # one for each person, of their latest day
+    return spending_note(person_of(address))
 
 
 def _anew(now: float) -> str:

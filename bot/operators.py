@@ -8,7 +8,7 @@ from sessions.manager import SessionManager
 from sessions.message import JsonValue
 from sessions.profile import decode_address, encode_address
 
-_NOTE = "operators"
+NOTE = "operators"
 
 
 class Operators:
@@ -21,12 +21,12 @@ class Operators:
         """Remember where somebody wrote, if that is an operator in private."""
         if address.chat_kind is not ChatKind.PRIVATE or not self._access.is_operator(address):
             return
-        known, here = dict(await self._sessions.note(_NOTE)), encode_address(address)
+        known, here = dict(await self._sessions.note(NOTE)), encode_address(address)
         if known.get(person_of(address)) != here:
             still: dict[str, JsonValue] = {who: where for who, where in known.items() if self._access.is_named(who)}
-            await self._sessions.set_note(_NOTE, still | {person_of(address): here})
+            await self._sessions.set_note(NOTE, still | {person_of(address): here})
 
     async def addresses(self) -> list[Address]:
         """Give a private chat of every operator who has written in one and still is one."""
-        known = [decode_address(where) for where in (await self._sessions.note(_NOTE)).values()]
+        known = [decode_address(where) for where in (await self._sessions.note(NOTE)).values()]
         return [address for address in known if self._access.is_operator(address)]

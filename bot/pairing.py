@@ -28,7 +28,7 @@ MOST_OPEN = 100  # codes; whoever comes after that is told nothing until some ha
 LENGTH = 8
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no I, O, 0, 1
 
-_NOTE = "pairing"  # one note for all open codes, so that they can be listed and counted
+NOTE = "pairing"  # one note for all open codes, so that they can be listed and counted
 _NOBODY_TOLD = (
     "somebody asks to be let in, and no operator could be told: access.operators names nobody who has written to the "
     "bot in private yet; `palaver pair list` shows who waits"
@@ -118,7 +118,7 @@ class Pairing:
 
     async def _known(self) -> dict[str, Request]:
         """Give the requests that are noted, also those that have run out since."""
-        return {code: Request.from_json(code, said) for code, said in (await self._sessions.note(_NOTE)).items()}
+        return {code: Request.from_json(code, said) for code, said in (await self._sessions.note(NOTE)).items()}
 
     async def _find(self, code: str, now: int) -> tuple[Request, dict[str, Request]]:
         """Give the request that a code is for, with all that are known, or say why it can not be used."""
@@ -152,7 +152,7 @@ class Pairing:
         if over:
             await self._former.add(over, now)
         waiting = {one.code: one.to_json() for one in requests.values() if one.is_open(now)}
-        await self._sessions.set_note(_NOTE, waiting)
+        await self._sessions.set_note(NOTE, waiting)
 
     async def _tell_operators(self, request: Request) -> None:
         called = f", called {as_code(request.author)}," if request.author else ""

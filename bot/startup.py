@@ -67,10 +67,17 @@ def key_provider(settings: Settings) -> KeyProvider:
     if settings.key is not None:
         return RawKey.from_base64(settings.key.get_secret_value())
     if settings.key_passphrase_file is not None:
-        return Passphrase(_read_passphrase(settings.key_passphrase_file))
+        return passphrase_in(settings.key_passphrase_file)
     if settings.key_file is None:
         raise SettingsError(["key_file: not set, and neither is key nor key_passphrase_file; set one of them"])
     return KeyFile(settings.key_file, create=settings.origin_of("key_file") == "default")
+
+
+def old_key_providers(settings: Settings) -> list[KeyProvider]:
+    """Give the sources of keys that were in use before; one that is not there any more is passed over."""
+    files: list[KeyProvider] = [KeyFile(path) for path in settings.old_key_files]
+    phrases = [path for path in settings.old_key_passphrase_files if path.exists()]
+    return files + [passphrase_in(path) for path in phrases]
 
 
 def open_sessions(
@@ -86,7 +93,7 @@ def open_sessions(
 
     return SessionManager.open(
         db_path=None if key is None else settings.store.path,
-        encryption_key=secrets.token_bytes(32) if key is None else key,
+        encryption_key=secrets.token_bytes(32) if key is None else [key, *old_key_providers(settings)],
         scope=settings.sessions.scope,
         daily_reset=settings.sessions.daily_reset,
         timezone=settings.sessions.timezone,
@@ -107,6 +114,11 @@ def key_note(key: KeyProvider | None, kid: str) -> str | None:
         f"A new key was made: {key.path} (key {kid[:8]}). Without it nobody can read your conversations, "
         "not you either: keep a copy of it in another place than the database."
     )
+
+
+def passphrase_in(path: Path) -> Passphrase:
+    """Give the key of a passphrase in a file. Raises `KeyRefused`."""
+    return Passphrase(_read_passphrase(path))
 
 
 def _read_passphrase(path: Path) -> str:

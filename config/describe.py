@@ -40,6 +40,6 @@ def _shown(settings: Settings, name: str) -> str:
         case float():
             return f"{value:g}"
         case tuple():
-            return masked(", ".join(value) or "none")
+            return masked(", ".join(map(str, value)) or "none")
         case _:
             return masked(" ".join(str(value).split()))

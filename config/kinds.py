@@ -52,7 +52,7 @@ IdleMinutes = Annotated[
     WhenNone("off"),
 ]
 Tags = Annotated[
-    tuple[Annotated[str, AfterValidator(readers.check_word)], ...],
+    tuple[Annotated[str, AfterValidator(readers.read_tag)], ...],
     BeforeValidator(readers.read_list),
     Allowed("a list of words"),
 ]
@@ -93,6 +93,11 @@ WebhookSecret = Annotated[
 ]
 Folder = Annotated[Path, BeforeValidator(readers.read_path)]
 File = Annotated[Annotated[Path, BeforeValidator(readers.read_path)] | None, _EMPTY_IS_NONE]
+Files = Annotated[
+    tuple[Annotated[Path, BeforeValidator(readers.read_path)], ...],
+    BeforeValidator(readers.read_list),
+    Allowed("a list of paths"),
+]
 WebAddress = Annotated[
     Annotated[str, AfterValidator(address.check_http)] | None, _EMPTY_IS_NONE, Allowed("an address in quotes")
 ]

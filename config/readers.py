@@ -11,12 +11,15 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from config.login import login
+
 SCOPES = ("main", "per-peer", "per-channel", "per-channel-peer")
 _KEY_SIZE = 32
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _PERSON = re.compile(r"console:\S+|telegram:(chat:-?)?[0-9]+|discord:[0-9]+")
 _WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _ID = re.compile(r"[0-9]{1,20}")
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 def none_if_empty(value: object) -> object:
@@ -80,6 +83,14 @@ def check_word(value: str) -> str:
     if not value.strip():
         raise ValueError("must be a list of words, none of them empty")
     return value.strip()
+
+
+def read_tag(value: str) -> str:
+    """Put the name of whoever runs the program in the place of `${USER}`."""
+    strange = [name for name in _VARIABLE.findall(value) if name != "USER"]
+    if strange:
+        raise ValueError(f"must be a list of words; ${{USER}} is known in them, ${{{strange[0]}}} is not")
+    return check_word(value.replace("${USER}", login()) if "${USER}" in value else value)
 
 
 def check_person(value: str) -> str:

@@ -111,7 +111,8 @@ class AccessSettings(Group):
 class Settings(BaseSettings):
     """Everything that can be set. `load_settings` makes one from its three sources.
 
-    The master key comes from `key` if that is set, else from `key_passphrase_file`, else from `key_file`.
+    The master key comes from `key` if that is set, else from `key_passphrase_file`, else from `key_file`. The old ones
+    open what they wrapped until they are retired.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
@@ -120,6 +121,8 @@ class Settings(BaseSettings):
     key: kinds.Key = None
     key_file: kinds.File = Path(HOME, "palaver.key")
     key_passphrase_file: kinds.File = None
+    old_key_files: kinds.Files = ()
+    old_key_passphrase_files: kinds.Files = ()
     store: StoreSettings = StoreSettings()
     sessions: SessionSettings = SessionSettings()
     model: ModelSettings = ModelSettings()
@@ -156,10 +159,10 @@ class Settings(BaseSettings):
         """Tell where a value came from: `default`, `file`, `environment` or `flag`."""
         return self._origins.get(name, "default")
 
-    @field_validator("key_file", "key_passphrase_file", mode="before")
+    @field_validator("key_file", "key_passphrase_file", "old_key_files", "old_key_passphrase_files", mode="before")
     @classmethod
     def _find_in_home(cls, value: object, info: ValidationInfo) -> object:
-        return _in_home(value, info)
+        return [_in_home(one, info) for one in value] if isinstance(value, list) else _in_home(value, info)
 
     @field_validator("model", "telegram", "discord", mode="before")
     @classmethod

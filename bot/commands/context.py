@@ -33,6 +33,9 @@ class Services(Protocol):
     async def stop(self, address: Address) -> bool:
         """Break off the reply that is being made for this conversation, if there is one."""
 
+    async def prepare_erasure(self, address: Address) -> None:
+        """End what goes on for somebody of whom everything is about to be erased."""
+
     async def set_incognito(self, address: Address, on: bool) -> bool:
         """Keep what follows in memory only, or stop doing so. Tells whether anything changed."""
 

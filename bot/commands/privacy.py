@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from adapters.reply import Document, Reply
 from bot.access import person_of
 from bot.commands.context import Context
@@ -11,8 +9,8 @@ from bot.commands.markup import code, plural
 from bot.commands.parameters import Parameters
 from bot.commands.wording import LEAVE_FIRST, here, in_words
 from bot.confirmations import Question
-from sessions.errors import VaultError
-from sessions.session import Session
+from bot.forgetting import forget_person
+from bot.person_archive import person_archive
 
 _SHARED = "Conversations you share with others are not yours alone and are not part of it."
 
@@ -40,25 +38,15 @@ async def mydata(context: Context, parameters: Parameters) -> Reply:
     if context.services.is_incognito(context.address):
         return Reply(text=LEAVE_FIRST, error=True)
     owned = await context.sessions.own_sessions(context.address)
-    exports = [await _exported(context, session) for session in owned]
-    person = {"platform": context.address.platform, "user_id": context.address.user_id}
-    data = {"format": "palaver-person", "exported_at": context.now.isoformat(), "person": person, "sessions": exports}
+    pieces = [piece async for piece in person_archive(context.sessions, owned, [context.address], context.now)]
     document = Document(
         name=f"mydata-{context.now:%Y%m%d}.json",
-        content=json.dumps(data, ensure_ascii=False, indent=1).encode(),
+        content="".join(pieces).encode(),
         media_type="application/json",
     )
     messages = sum(session.message_count for session in owned)
     text = f"Everything stored of you: {plural(len(owned), 'conversation')} with {plural(messages, 'message')}."
     return Reply(text=f"{text} {_SHARED}", document=document)
-
-
-async def _exported(context: Context, session: Session) -> object:
-    """Give a conversation as JSON; one that does not open is named as such and keeps nothing else back."""
-    try:
-        return json.loads(await context.sessions.export(session.id, format="json"))
-    except VaultError:
-        return {"id": session.id, "unreadable": True}
 
 
 async def forgetme(context: Context, parameters: Parameters) -> Reply | Question:
@@ -68,11 +56,15 @@ async def forgetme(context: Context, parameters: Parameters) -> Reply | Question
     owned = await context.sessions.own_sessions(context.address)
 
     async def erase() -> Reply:
-        await context.services.stop(context.address)
-        receipt = await context.sessions.erase_person(context.address)
+        await context.services.prepare_erasure(context.address)
+        receipt = await forget_person(context.sessions, [context.address], approval=False)
         text = (
             f"**Receipt**, {context.now:%Y-%m-%d %H:%M} UTC: {plural(receipt.sessions, 'conversation')} with "
-            f"{plural(receipt.messages, 'message')} erased, their keys destroyed.\n"
+            f"{plural(receipt.messages, 'message')} erased, their keys destroyed. Your "
+            "choices, links between your accounts and what you used today are forgotten as well.\n"
+            "That you were let in stays noted, or you could not write here any more; whoever runs me can take it back. "
+            "So does an entry that something was erased, without a word of it. Copies that were made of the database "
+            "before now hold you until whoever runs me deletes them.\n"
             "What you see in your chats, and what a model's provider may keep, is beyond my reach."
         )
         return Reply(text=text, private=True)

@@ -138,6 +138,20 @@ async def test_operators_and_others_are_exempt(doorway: Doorway) -> None:
     assert await allowed(doorway, private(platform="discord")) is None
 
 
+async def test_having_everything_erased_renews_nobodys_tokens(doorway: Doorway, sessions: SessionManager) -> None:
+    """What was used today is kept in memory alone until the day is over, also when more is used and erased again."""
+    for tokens in (600, 300):
+        await spend(doorway, tokens)
+        await doorway.limits.keep_in_memory(private(), doorway.clock())
+        await sessions.erase_person(private(), notes=["spent/telegram:42"])
+        assert await sessions.note("spent/telegram:42") == {}
+    assert await allowed(doorway) is None
+    await spend(doorway, 100)
+    assert isinstance(await allowed(doorway), Reply)
+    doorway.clock.advance(DAY)
+    assert await allowed(doorway) is None
+
+
 async def test_what_was_used_survives_a_restart(tmp_path: Path, clock: ManualClock) -> None:
     """The day's tokens are in the store, sealed."""
     settings = AccessSettings(daily_tokens=1_000)

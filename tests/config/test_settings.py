@@ -50,6 +50,16 @@ def test_defaults_need_no_setting_at_all(tmp_path: Path) -> None:
     assert (settings.model.total_timeout, settings.model.retries) == (600, 3)
 
 
+def test_old_keys_are_found_in_the_home_folder(tmp_path: Path) -> None:
+    """Files of keys that were in use before are a list, from a file or a variable, and <home> stands for the folder."""
+    wanted = (tmp_path / "old.key", Path("/elsewhere/older.key"))
+    for said in (["<home>/old.key", "/elsewhere/older.key"], "<home>/old.key, /elsewhere/older.key"):
+        assert load(tmp_path, old_key_files=said).old_key_files == wanted
+        assert load(tmp_path, old_key_passphrase_files=said).old_key_passphrase_files == wanted
+    assert load(tmp_path).old_key_files == ()
+    assert problem(tmp_path, old_key_files=[""]).startswith("old_key_files")
+
+
 @pytest.mark.parametrize(
     ("text", "scope"),
     [("main", "main"), ("peer", "per-peer"), ("Channel", "per-channel"), (" per-channel-peer ", "per-channel-peer")],

@@ -47,6 +47,9 @@ class Application:
         was, self.replying = self.replying, False
         return was
 
+    async def prepare_erasure(self, address: Address) -> None:
+        await self.stop(address)
+
     async def set_incognito(self, address: Address, on: bool) -> bool:
         changed = (address in self.incognito) is not on
         (self.incognito.add if on else self.incognito.discard)(address)

@@ -7,7 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from bot.access import Access
+from bot.person_notes import spending_note
+from config.settings import AccessSettings
 from sessions.address import ChatKind
+from sessions.errors import NotFound
+from sessions.scope import Scope
 from tests.bot.commands.person import ANN, Person
 
 
@@ -58,6 +63,36 @@ async def test_forgetme_erases_after_a_yes_and_gives_a_receipt(ann: Person) -> N
     assert "3 conversations with 6 messages erased" in receipt.text
     assert await ann.sessions.own_sessions(ann.address) == []
     assert await bob.history() == ["four", "I see."]
+
+
+async def test_forgetme_forgets_what_was_noted_and_keeps_that_they_were_let_in(ann: Person) -> None:
+    """Links, choices, codes and the day's tokens go; the approval stays, and the receipt says that and why."""
+    access = Access(ann.sessions, AccessSettings())
+    await access.approve("console:ann", by="telegram:1", at=1)
+    await ann.sessions.set_note(spending_note("console:ann"), {"day": "2026-01-01", "tokens": 5, "warned": False})
+    await ann.sessions.link(ann.address, replace(ANN, platform="telegram", user_id="42"))
+    await ann.sessions.set_scope(ann.address, "per-peer")
+    code = await ann.application.linking.offer(ann.address)
+    await ann.types("/forgetme")
+    receipt = await ann.answers("yes")
+    assert "That you were let in stays noted, or you could not write here any more" in receipt.text
+    assert await access.is_approved("console:ann")
+    assert await ann.sessions.note(spending_note("console:ann")) == {}
+    assert len(await ann.sessions.linked_accounts(ann.address)) == 1
+    assert await ann.sessions.scope_of(ann.address) is Scope.PER_CHANNEL_PEER
+    with pytest.raises(NotFound):
+        await ann.application.linking.find(code)
+
+
+async def test_mydata_holds_what_is_noted_beside_the_words(ann: Person) -> None:
+    """Linked accounts, that one was let in, and what one used on the latest day."""
+    await Access(ann.sessions, AccessSettings()).approve("console:ann", by="telegram:1", at=1)
+    await ann.sessions.link(ann.address, replace(ANN, platform="telegram", user_id="42"))
+    document = (await ann.types("/mydata")).document
+    assert document is not None
+    first, second = json.loads(document.content)["accounts"]
+    assert (first["let_in"], first["used_today"]) == ({"approved": True, "by": "telegram:1", "at": 1}, None)
+    assert (second["platform"], second["user_id"], second["let_in"]) == ("telegram", "42", None)
 
 
 async def test_forgetme_keeps_everything_without_a_yes(ann: Person) -> None:
