@@ -1,0 +1,69 @@
+"""Tables: rows for a person at a terminal, and the same rows, plain and uncut, for a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from shutil import get_terminal_size
+
+import click
+
+GAP = "  "
+LEAST = 16  # cells of the last column, also where the terminal has no room for them
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading, the cells it takes in a pipe, and whether it holds numbers."""
+
+    name: str
+    width: int
+    number: bool = False
+
+
+def at_terminal() -> bool:
+    """Tell whether a person reads what we write."""
+    return sys.stdout.isatty()
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, heading: bool = True) -> None:
+    """Print a table. The last column is cut to the terminal's width where there is one, and never in a pipe."""
+    drawn, room = at_terminal(), None
+    widths = [max(column.width, len(column.name)) for column in columns[:-1]]
+    if drawn:
+        room = max(get_terminal_size().columns - sum(widths) - len(GAP) * len(widths), LEAST)
+    if heading:
+        click.secho(_line(columns, widths, [column.name for column in columns], room), bold=drawn)
+    click.echo("".join(f"{_line(columns, widths, row, room)}\n" for row in rows), nl=False)
+
+
+def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str], room: int | None) -> str:
+    *before, last = row
+    cells = [_padded(column, width, text) for column, width, text in zip(columns, widths, before, strict=False)]
+    if columns[-1].number:
+        last = _padded(columns[-1], columns[-1].width, last)
+    return GAP.join([*cells, last if room is None else _cut(last, room)]).rstrip()
+
+
+def _padded(column: Column, width: int, text: str) -> str:
+    blank = " " * (width - _cells(text))
+    return blank + text if column.number else text + blank
+
+
+def _cut(text: str, room: int) -> str:
+    """Cut between characters, where the next one would pass the edge."""
+    if _cells(text) <= room:
+        return text
+    from rich.cells import set_cell_size
+
+    return set_cell_size(text, room - 1).rstrip() + "…"
+
+
+def _cells(text: str) -> int:
+    """Count the cells a text takes: two for each wide character."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
