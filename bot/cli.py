@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
+from bot.operator.change_commands import resume
 from bot.operator.commands import GROUPS
+from bot.settings_options import settings_options
 
-F = TypeVar("F", bound=Callable[..., object])
 CHAT = "chat"
 
 
@@ -50,14 +49,6 @@ def _show_version(context: click.Context, parameter: click.Parameter, wanted: bo
     if wanted:
         click.echo(f"palaver {_version()}")
         context.exit()
-
-
-def settings_options(command: F) -> F:
-    """Add the options that say which settings hold."""
-    command = click.option("--config", type=click.Path(path_type=Path), help="The settings file to use.")(command)
-    return click.option("--home", type=click.Path(path_type=Path), help="The folder of database, key and exports.")(
-        command
-    )
 
 
 @click.group(cls=PalaverGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -202,6 +193,7 @@ def pair_revoke(person: str, home: Path | None, config: Path | None) -> int:
 
 for group in GROUPS:
     palaver.add_command(group)
+palaver.add_command(resume)
 
 
 @palaver.command()

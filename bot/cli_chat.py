@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ from adapters.console.pipe_channel import PipeChannel
 from adapters.reply import Reply
 from bot.application import Application, open_application
 from bot.cli_answers import Answers, leaving_by
+from bot.console_address import console_address, working_folder
 from bot.shell import complain, settings_for, tell
 from bot.startup import ExitCode, key_note, key_provider
 from bot.undisturbed import ended
@@ -26,6 +26,7 @@ from config.errors import SettingsError
 from config.settings import Settings
 from sessions.address import Address
 from sessions.errors import NotFound, SessionError, VaultError
+from sessions.lifecycle import WORKDIR
 from sessions.session import Session
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class ChatOptions:
     """What was asked for on the command line."""
 
     session: str | None = None
+    fork: str | None = None  # the id of one of this person's conversations
     resume: bool = False
     new: bool = False
     title: str | None = None
@@ -62,11 +64,6 @@ def run_chat(options: ChatOptions, *, home: Path | None, config_file: Path | Non
         return ExitCode.UNMET
 
 
-def console_address(user: str | None) -> Address:
-    """Give the address of somebody at this console."""
-    return Address(platform="console", account="local", chat_id="console", user_id=_login() if user is None else user)
-
-
 async def _chat(settings: Settings, options: ChatOptions, address: Address) -> int:
     key = None if options.ephemeral else key_provider(settings)
     async with open_application(settings, key) as application:
@@ -75,6 +72,8 @@ async def _chat(settings: Settings, options: ChatOptions, address: Address) -> i
             tell(note)
         for problem in await application.sessions.missing():
             tell(f"Warning: the database was changed from outside: {problem}.")
+        folder = working_folder()
+        application.sessions.begin_with({} if folder is None else {WORKDIR: folder})
         await choose_session(application, options, address)
         channel = await _channel(settings, options, application, address)
         application.announce_through("console", channel.notify)
@@ -95,6 +94,10 @@ async def _answer_script(channel: PipeChannel, handler: Handler, options: ChatOp
 async def choose_session(application: Application, options: ChatOptions, address: Address) -> None:
     """Make the conversation that was asked for the current one."""
     sessions = application.sessions
+    if options.fork is not None:
+        fork = await sessions.fork((await sessions.find_session(address, options.fork)).id, title=options.title)
+        tell(f"this is conversation {fork.id}, forked from {fork.forked_from}.")
+        return
     if options.session is not None:
         wanted: Session | None = await sessions.find_session(address, options.session)
     elif options.resume:
@@ -174,10 +177,3 @@ async def _until_told_to_end(channel: Channel, handler: Handler) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, leave)
     await ended(task)
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return str(os.getuid())  # an account without a name, as containers have it
