@@ -1,0 +1,217 @@
+"""palaver sessions export: conversations as files, in clear or under a passphrase."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+from zoneinfo import ZoneInfo
+
+import click
+
+from bot.commands.markup import plural
+from bot.operations import Operations, looked_at, reading
+from bot.operator.encrypted_file import EncryptedWriter
+from bot.operator.new_file import new_file, refuse_existing
+from bot.operator.progress_bar import progress
+from bot.operator.when import parse_end, parse_moment
+from bot.shell import tell
+from bot.startup import ExitCode
+from config.settings import Settings
+from sessions.audit import AuditKind
+from sessions.catalogue import Wanted
+from sessions.errors import InvalidValue, NotFound
+from sessions.export.archive import ArchiveText
+from sessions.export.formats import SUFFIXES, ExportFormat, iter_export
+from sessions.export.transcript import Transcript
+from sessions.keys import Passphrase
+from sessions.manager import SessionManager
+from sessions.message import JsonValue
+
+STDOUT = Path("-")
+SEALED = ".enc"  # behind the name of a file under a passphrase
+_SHOWN = 50  # conversations between two looks at the progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which conversations, and how and where to they are written."""
+
+    ids: Sequence[str]
+    person: str | None
+    since: str | None
+    until: str | None
+    format: ExportFormat
+    output: Path | None
+    force: bool
+    bare: bool  # without what is known beside the words
+    passphrase: Passphrase | None
+
+    @property
+    def one(self) -> bool:
+        """Whether it is a single conversation, named by its id."""
+        return len(self.ids) == 1
+
+
+class Sink(Protocol):
+    """Where bytes go."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take bytes."""
+
+
+async def export_sessions(settings: Settings, operations: Operations, chosen: Chosen) -> int:
+    """Write the conversations that were chosen, and say how many and where to."""
+    now = datetime.now(UTC)
+    async with reading(settings) as sessions:
+        found = await _found(sessions, settings, chosen)
+        if not found:
+            raise NotFound("session", "that fits")
+        writing = _Writing(sessions, chosen, now)
+        if chosen.one:
+            target = _file(chosen.output, _name(found[0], chosen))
+            write = writing.single
+        elif chosen.format == "json":
+            target = _file(chosen.output, f"palaver-sessions-{now:%Y%m%d}.json{SEALED if chosen.passphrase else ''}")
+            write = writing.archive
+        else:
+            target = _folder(chosen.output, chosen.format)
+            write = writing.folder
+        if write != writing.folder and target != STDOUT:
+            refuse_existing(target, force=chosen.force)
+        await _tell_audit(settings, operations, chosen, found)
+        await write(target, found)
+    if target != STDOUT:
+        how = "under the passphrase" if chosen.passphrase else "in clear"
+        what = f"{plural(writing.written, 'conversation')} with {plural(writing.messages, 'message')}"
+        click.echo(f"{target}: {what}, {how}.")
+    return ExitCode.SESSION if writing.lost else ExitCode.DONE
+
+
+class _Writing:
+    """Writes conversations, one in memory at a time, and counts them."""
+
+    def __init__(self, sessions: SessionManager, chosen: Chosen, now: datetime) -> None:
+        self._sessions, self._chosen, self._now = sessions, chosen, now
+        self.written = self.messages = self.lost = 0
+
+    async def archive(self, target: Path, found: Sequence[str]) -> None:
+        """Write all into one document."""
+        text = ArchiveText(self._now, include_metadata=not self._chosen.bare)
+        with self._opened(target) as sink:
+            sink.write(text.begin().encode())
+            async for transcript in self._each(found):
+                for piece in text.add(transcript):
+                    sink.write(piece.encode())
+            sink.write(text.end().encode())
+
+    async def single(self, target: Path, found: Sequence[str]) -> None:
+        """Write the one conversation."""
+        transcript = await self._sessions.transcript(found[0], exported_at=self._now)
+        self._count(transcript)
+        self._write(target, transcript)
+
+    async def folder(self, target: Path, found: Sequence[str]) -> None:
+        """Write each into a file of its own; none is written if one of them is there already."""
+        names = {session_id: target / _name(session_id, self._chosen) for session_id in found}
+        for name in names.values():
+            refuse_existing(name, force=self._chosen.force)
+        _make(target)
+        async for transcript in self._each(found):
+            self._write(names[transcript.session.id], transcript)
+
+    def _write(self, target: Path, transcript: Transcript) -> None:
+        pieces = iter_export(transcript, format=self._chosen.format, include_metadata=not self._chosen.bare)
+        with self._opened(target) as sink:
+            for piece in pieces:
+                sink.write(piece.encode())
+
+    async def _each(self, found: Sequence[str]) -> AsyncIterator[Transcript]:
+        done = 0
+        with progress("Exporting") as told:
+            async for session_id, transcript in self._sessions.transcripts(found, exported_at=self._now):
+                if isinstance(transcript, Transcript):
+                    self._count(transcript)
+                    yield transcript
+                elif not isinstance(transcript, NotFound):  # else it was erased meanwhile
+                    self.lost += 1
+                    tell(f"session {session_id} is left out: {transcript}")
+                done += 1
+                if told is not None and done % _SHOWN == 0:
+                    told(done, len(found))
+
+    def _count(self, transcript: Transcript) -> None:
+        self.written += 1
+        self.messages += len(transcript.stored if self._chosen.format == "json" else transcript.messages)
+
+    @contextmanager
+    def _opened(self, target: Path) -> Iterator[Sink]:
+        if target == STDOUT:
+            with self._sealed(sys.stdout.buffer) as sink:
+                yield sink
+            sys.stdout.buffer.flush()
+            return
+        with new_file(target, force=self._chosen.force) as file, self._sealed(file) as sink:
+            yield sink
+
+    @contextmanager
+    def _sealed(self, file: BinaryIO) -> Iterator[Sink]:
+        if self._chosen.passphrase is None:
+            yield file
+            return
+        sink = EncryptedWriter(file, self._chosen.passphrase)
+        yield sink
+        sink.close()
+
+
+async def _found(sessions: SessionManager, settings: Settings, chosen: Chosen) -> list[str]:
+    """Give the ids of the conversations, those first that others were forked from."""
+    if chosen.ids:
+        named = [(await sessions.catalogue.find(which)).session for which in chosen.ids]
+        return list(dict.fromkeys(one.id for one in sorted(named, key=lambda one: (one.created_at, one.id))))
+    numbers = await sessions.catalogue.numbers()
+    if chosen.person or chosen.since or chosen.until:
+        zone = ZoneInfo(settings.sessions.timezone)
+        wanted = Wanted(
+            person=chosen.person,
+            since=None if chosen.since is None else parse_moment(chosen.since, zone),
+            until=None if chosen.until is None else parse_end(chosen.until, zone),
+        )
+        fitting = {listed.session.id async for listed in sessions.catalogue.each(wanted)}
+        numbers = {number: session_id for number, session_id in numbers.items() if session_id in fitting}
+    return [numbers[number] for number in sorted(numbers)]
+
+
+async def _tell_audit(settings: Settings, operations: Operations, chosen: Chosen, found: Sequence[str]) -> None:
+    if chosen.ids:
+        for session_id in found:
+            await looked_at(operations, settings, AuditKind.EXPORT, session=session_id, format=chosen.format)
+        return
+    whose: dict[str, JsonValue] = {} if chosen.person is None else {"person": chosen.person}
+    await looked_at(operations, settings, AuditKind.EXPORT, count=len(found), format=chosen.format, **whose)
+
+
+def _file(output: Path | None, name: str) -> Path:
+    """Give the file to write: the one that was named, or one of this name in the folder that was."""
+    if output is None:
+        return Path(name)
+    return output / name if output.is_dir() else output
+
+
+def _folder(output: Path | None, form: str) -> Path:
+    if output is None or output == STDOUT or (output.exists() and not output.is_dir()):
+        raise InvalidValue(f"several conversations as {form} need a folder: name one with -o")
+    return output
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _name(session_id: str, chosen: Chosen) -> str:
+    """Name a file; never after the title, which is a stranger's text."""
+    return f"session-{session_id}.{SUFFIXES[chosen.format]}{SEALED if chosen.passphrase else ''}"
