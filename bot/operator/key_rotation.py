@@ -1,0 +1,112 @@
+"""palaver keys rotate: step by step, in the bot that runs or here, until everything is under the new key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import click
+
+from bot.commands.markup import plural
+from bot.operator.key_holder import KeyHolder, holding
+from bot.operator.key_operations import BEGIN, END, STEP
+from bot.shell import tell
+from bot.startup import ExitCode
+from config.settings import Settings
+
+INTERRUPTED = 130
+MOST_ROUNDS = 5  # over all sessions; a second one only finds what began during the first
+
+
+class Advance(Protocol):
+    """Shows that so many sessions were moved."""
+
+    def __call__(self, moved: int) -> None:
+        """Take note of them."""
+
+
+@dataclass(slots=True)
+class Moved:
+    """What a rotation has done so far."""
+
+    key: str = ""
+    deep: bool = False
+    sessions: int = 0
+    left: int = 0
+    failed: int = 0
+    named: list[str] = field(default_factory=list)
+
+
+def rotate(settings: Settings, *, deep: bool, as_json: bool) -> int:
+    """Rotate, and say how that went."""
+    began, moved = time.monotonic(), Moved()
+    try:
+        asyncio.run(_rotate(settings, deep, moved))
+    except KeyboardInterrupt:
+        tell(f"Stopped after {plural(moved.sessions, 'session')}. Everything opens as before; run it again to go on.")
+        return INTERRUPTED
+    if as_json:
+        told = {"key": moved.key, "deep": moved.deep, "sessions": moved.sessions, "failed": moved.failed}
+        click.echo(json.dumps({**told, "left": moved.left, "named": moved.named}, indent=1))
+    else:
+        took = time.monotonic() - began
+        click.echo(f"{plural(moved.sessions, 'session')} moved to key {moved.key} in {took:.1f} s.")
+        if not moved.left:
+            click.echo("Nothing is wrapped with other keys any more; let them go with: palaver keys retire KEY")
+    for line in moved.named:
+        tell(line)
+    if moved.left:
+        tell(f"{plural(moved.left, 'session')} could not be moved and need other keys still: keep those keys.")
+    elif moved.failed:
+        tell(f"{plural(moved.failed, 'session')} did not open as a whole; see: palaver db verify")
+    return ExitCode.SESSION if moved.left or moved.failed else ExitCode.DONE
+
+
+async def _rotate(settings: Settings, deep: bool, moved: Moved) -> None:
+    async with holding(settings) as holder:
+        begun = await holder.do(BEGIN, key=await holder.adopt(), deep=deep)
+        moved.key, moved.deep = str(begun["key"]), begun["deep"] is True
+        with _shown(_number(begun["waiting"])) as advance:
+            for again in range(MOST_ROUNDS):
+                if await _round(holder, moved, advance, first=not again) == 0:
+                    break
+        moved.left = _number((await holder.do(END))["left"])
+
+
+async def _round(holder: KeyHolder, moved: Moved, advance: Advance, *, first: bool) -> int:
+    """Go over all sessions once; give how many were moved."""
+    after, before, done = 0, moved.sessions, False
+    while not done:
+        step = await holder.do(STEP, after=after)
+        after, count, done = _number(step["after"]), _number(step["moved"]), step["done"] is True
+        moved.sessions += count
+        advance(count)
+        if first:  # a second round meets the same again
+            moved.failed += _number(step["failed"])
+            named = step["named"]
+            moved.named += map(str, named if isinstance(named, list) else [])
+    return moved.sessions - before
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+@contextmanager
+def _shown(waiting: int) -> Iterator[Advance]:
+    """Show a bar at a terminal, and nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda moved: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Moving", total=waiting or None)
+        yield lambda moved: progress.advance(task, moved)
