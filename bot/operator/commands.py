@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from bot.operator import change_commands, db_commands, keys_commands, look_commands, move_commands, people_commands
+from bot.settings_options import settings_options
 
 _SESSIONS = [*look_commands.COMMANDS, *change_commands.COMMANDS, *move_commands.COMMANDS]
 
@@ -34,4 +37,17 @@ def audit() -> None:
     """Look at what was done with conversations, and by whom."""
 
 
-GROUPS = (sessions, keys, db, people, audit)
+@click.command(epilog="Example: palaver doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: a list with what, verdict, found and mend.")
+@settings_options
+def doctor(as_json: bool, home: Path | None, config: Path | None) -> int:
+    """Look for what is wrong or could go wrong, and say how to mend it; the exit code is 0 or 1.
+
+    Checks settings, key, permissions, versions, clock, disk, backups, and whether the bot that runs answers.
+    """
+    from bot.operator.doctor import examine
+
+    return examine(home=home, config_file=config, as_json=as_json)
+
+
+GROUPS: tuple[click.Command, ...] = (sessions, keys, db, people, audit, doctor)

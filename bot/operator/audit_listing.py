@@ -1,0 +1,111 @@
+"""palaver audit: what was done with conversations, and whether the list of it is whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import click
+
+from bot.commands.markup import plural
+from bot.operations import reading
+from bot.operator.columns import columns
+from bot.operator.when import parse_end, parse_moment
+from bot.startup import ExitCode
+from config.settings import Settings
+from sessions.audit import AuditEntry, AuditKind
+from sessions.errors import InvalidValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which entries are to be shown, as it was typed."""
+
+    limit: int
+    since: str | None = None
+    until: str | None = None
+    kind: str | None = None
+    by: str | None = None
+
+
+async def list_audit(settings: Settings, asked: Asked, *, as_json: bool) -> int:
+    """Print entries, the newest first."""
+    zone = ZoneInfo(settings.sessions.timezone)
+    fits = _Fits(asked, zone)
+    found: list[AuditEntry] = []
+    async with reading(settings) as sessions:
+        async for entry in sessions.audit.backwards():
+            if len(found) == asked.limit:
+                break
+            if fits(entry):
+                found.append(entry)
+    if as_json:
+        click.echo(json.dumps([_as_json(entry) for entry in found], ensure_ascii=False, indent=1))
+    else:
+        columns(("NUMBER", "WHEN", "WHAT", "BY", "ABOUT"), [_as_row(entry, zone) for entry in found], right=(0,))
+        if not found:
+            click.echo("Nothing of the kind was done.")
+    return ExitCode.DONE
+
+
+async def verify_audit(settings: Settings, *, as_json: bool) -> int:
+    """Follow the chain of entries and say whether it is whole."""
+    async with reading(settings) as sessions:
+        problems = await sessions.audit.verify()
+        newest = await sessions.audit.newest(1)
+    entries = newest[0].number if newest else 0
+    if as_json:
+        click.echo(json.dumps({"sound": not problems, "entries": entries, "problems": problems}, indent=1))
+    else:
+        for problem in problems:
+            click.echo(problem)
+        if not problems:
+            click.echo(f"The audit is whole: {plural(entries, 'entry')}.".replace("entrys", "entries"))
+    return ExitCode.SESSION if problems else ExitCode.DONE
+
+
+class _Fits:
+    """Judges entries by what was asked for."""
+
+    def __init__(self, asked: Asked, zone: ZoneInfo) -> None:
+        self._since = None if asked.since is None else parse_moment(asked.since, zone)
+        self._until = None if asked.until is None else parse_end(asked.until, zone)
+        self._kind = None if asked.kind is None else _kind(asked.kind)
+        self._by = asked.by
+
+    def __call__(self, entry: AuditEntry) -> bool:
+        return (
+            (self._since is None or entry.at >= self._since)
+            and (self._until is None or entry.at < self._until)
+            and (self._kind is None or entry.kind == self._kind)
+            and (self._by is None or (entry.by or "").casefold() == self._by.casefold())
+        )
+
+
+def _kind(text: str) -> str:
+    kinds = [kind.value for kind in AuditKind]
+    if text.strip().lower() not in kinds:
+        raise InvalidValue(f"{text!r} is nothing that the audit tells of; it tells of {', '.join(kinds)}")
+    return text.strip().lower()
+
+
+def _as_row(entry: AuditEntry, zone: ZoneInfo) -> tuple[str, ...]:
+    if entry.kind is None:
+        return (f"{entry.number}", "", "[does not open]", "", "")
+    when = f"{entry.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    return (f"{entry.number}", when, entry.kind, entry.by or "", _about(entry))
+
+
+def _about(entry: AuditEntry) -> str:
+    said = (f"{name}={_value(value)}" for name, value in entry.about.items())
+    return " ".join(said)
+
+
+def _value(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _as_json(entry: AuditEntry) -> dict[str, object]:
+    at = None if entry.kind is None else entry.at.isoformat()
+    return {"number": entry.number, "at": at, "kind": entry.kind, "by": entry.by, "about": dict(entry.about)}

@@ -1,0 +1,66 @@
+"""palaver db vacuum and migrate: giving space back, and bringing an older store up to date."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import click
+
+from bot.commands.markup import plural
+from bot.control import Answer
+from bot.operations import Operation, Operations, Request, writing
+from bot.startup import ExitCode
+from config.settings import Settings
+from sessions.errors import NotFound
+from sessions.manager import SessionManager
+from sessions.sqlite import schema
+from sessions.sqlite.backup import look_into
+
+VACUUM = "vacuum"
+
+
+async def vacuum(settings: Settings, operations: Operations, *, as_json: bool) -> int:
+    """Have the store written anew, by the bot that runs or here."""
+    _check(settings)
+    answer = await operations.carry_out(settings, VACUUM)
+    before, after = (_number(answer, name) for name in ("before", "after"))
+    if as_json:
+        click.echo(json.dumps({"before": before, "after": after}))
+    else:
+        click.echo(f"{plural(before, 'byte')} before, {plural(after, 'byte')} after: {before - after:,} given back.")
+    return ExitCode.DONE
+
+
+async def migrate(settings: Settings, *, dry_run: bool) -> int:
+    """Apply the migrations that the store has not seen."""
+    _check(settings)
+    version = look_into(settings.store.path).version
+    if version >= schema.LATEST:
+        click.echo(f"The store has schema version {version}, which is the newest. There is nothing to do.")
+        return ExitCode.DONE
+    if dry_run:
+        click.echo(f"The store would go from schema version {version} to {schema.LATEST}. Make a backup before.")
+        return ExitCode.DONE
+    async with writing(settings):  # opening the store does it, each step in a transaction of its own
+        pass
+    click.echo(f"The store went from schema version {version} to {look_into(settings.store.path).version}.")
+    return ExitCode.DONE
+
+
+async def _vacuum(sessions: SessionManager, request: Request) -> Answer:
+    before, after = await sessions.vacuum()
+    return {"before": before, "after": after}
+
+
+def _check(settings: Settings) -> None:
+    if not settings.store.path.exists():
+        raise NotFound("store", str(settings.store.path))
+
+
+def _number(answer: Answer, name: str) -> int:
+    value = answer.get(name)
+    return value if isinstance(value, int) else 0
+
+
+DB_OPERATIONS: Mapping[str, Operation] = {VACUUM: _vacuum}

@@ -1,0 +1,65 @@
+"""palaver db verify: every record is opened, and what is damaged is named."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from pathlib import Path
+
+import click
+
+from bot.commands.markup import plural
+from bot.operator.backup import contents_as_json
+from bot.operator.progress_bar import progress
+from bot.startup import ExitCode, key_provider, open_sessions
+from config.settings import Settings
+from sessions.errors import NotFound
+from sessions.sqlite.backup import look_into, structure
+
+_SESSION = re.compile(r"session ([a-z2-7]{12}): ")
+
+
+async def verify(settings: Settings, file: Path | None, *, as_json: bool) -> int:
+    """Verify the store, or a backup of it, and say what is damaged."""
+    path = file or settings.store.path
+    if file is None and not path.exists():
+        raise NotFound("store", str(path))
+    began = time.monotonic()
+    holds, problems = look_into(path), await damage_in(settings, path)
+    if as_json:
+        said = {
+            "file": str(path),
+            **contents_as_json(holds),
+            "sound": not problems,
+            "problems": [{"session": _session_of(problem), "what": problem} for problem in problems],
+            "seconds": round(time.monotonic() - began, 3),
+        }
+        click.echo(json.dumps(said, indent=1))
+    else:
+        for problem in problems:
+            click.echo(problem)
+        counted = f"{plural(holds.sessions, 'session')} and {plural(holds.messages, 'message')}"
+        click.echo(f"{path}: {counted} opened, {_judged(problems)}.")
+    return ExitCode.SESSION if problems else ExitCode.DONE
+
+
+async def damage_in(settings: Settings, path: Path, *, records: bool = True) -> list[str]:
+    """Open a store file with the key and give what is damaged in it; without `records` only what opening shows."""
+    there = settings.model_copy(update={"store": settings.store.model_copy(update={"url": f"sqlite:///{path}"})})
+    problems = await asyncio.to_thread(structure, path) if records else []
+    async with open_sessions(there, key_provider(settings), read_only=True) as sessions:
+        if not records:
+            return []
+        with progress("Verifying") as told:
+            return problems + await sessions.verify(told)
+
+
+def _judged(problems: list[str]) -> str:
+    return "all sound" if not problems else f"{plural(len(problems), 'problem')} found"
+
+
+def _session_of(problem: str) -> str | None:
+    found = _SESSION.match(problem)
+    return None if found is None else found[1]
