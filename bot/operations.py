@@ -45,13 +45,22 @@ class Operations:
 
     async def carry_out(self, settings: Settings, name: str, **arguments: JsonValue) -> Answer:
         """Have the bot that runs do it, else do it here. Raises `SessionError`, `StoreHeld` after a bounded wait."""
+        return await self._carry_out(settings, name, arguments, WAIT)
+
+    async def note(self, settings: Settings, kind: AuditKind, about: Mapping[str, JsonValue]) -> None:
+        """Add an entry to the audit. Raises `StoreHeld` at once: whoever only looks does not want to wait."""
+        await self._carry_out(settings, NOTE, {"kind": kind.value, "about": dict(about)}, 0.0)
+
+    async def _carry_out(
+        self, settings: Settings, name: str, arguments: Mapping[str, JsonValue], wait: float
+    ) -> Answer:
         request = {"do": name, BY: operator(), **arguments}
         answer = await ask(settings.home / SOCKET, request, LONGEST)
         if answer is not None:
             return _unwrapped(answer)
         if not settings.store.path.exists():
             raise NotFound("session")
-        async with writing(settings) as sessions:
+        async with writing(settings, wait=wait) as sessions:
             return await self._answer(name, sessions, request)
 
     async def _answer(self, name: str, sessions: SessionManager, request: Request) -> Answer:
@@ -69,10 +78,10 @@ async def reading(settings: Settings) -> AsyncIterator[SessionManager]:
 
 
 @asynccontextmanager
-async def writing(settings: Settings) -> AsyncIterator[SessionManager]:
+async def writing(settings: Settings, *, wait: float = WAIT) -> AsyncIterator[SessionManager]:
     """Open the store to write; waits a little for a process that has it. Raises `StoreHeld`."""
     async with AsyncExitStack() as stack:
-        end = asyncio.get_running_loop().time() + WAIT
+        end = asyncio.get_running_loop().time() + wait
         while True:
             try:
                 sessions = await stack.enter_async_context(open_sessions(settings, key_provider(settings)))
@@ -93,7 +102,7 @@ async def looked_at(
     can read anyway.
     """
     try:
-        await operations.carry_out(settings, NOTE, kind=kind.value, about=about)
+        await operations.note(settings, kind, about)
     except StoreHeld as error:
         tell(f"The audit does not tell of this: {error}")
 

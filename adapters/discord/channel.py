@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +32,7 @@ from sessions.manager import SessionManager
 COMMANDS = "discord/commands"  # the note of which commands Discord was told
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds between attempts to connect, doubled each time
 _BAD_TOKEN, _BAD_INTENTS = 4004, 4014
+_THREAD_PATIENCE = 1.0  # seconds
 log = logging.getLogger(__name__)
 
 
@@ -85,7 +87,7 @@ class DiscordChannel:
                     _tell_why(closed)
                     log.warning("Discord closed the connection with code %s", closed.code)
                 except MISHAPS as error:
-                    log.warning("no connection to Discord: %s", type(error).__name__)
+                    log.warning("Discord can not be reached (%s); trying again", type(error).__name__)
                 except RuntimeError:
                     if not self._stopped.is_set():  # else it was closed while it was about to connect
                         raise
@@ -125,6 +127,7 @@ class DiscordChannel:
             await self._desk.drain(seconds)
         if self._client is not None:
             await self._client.close()
+        await _heartbeats_ended()
 
     # -- what the client hears -------------------------------------------------------------------
 
@@ -172,6 +175,7 @@ class DiscordChannel:
             await client.login(self._token)
             self._wire.client = client
             account = str(client.user.id if client.user else 0)
+            log.info("Discord knows this bot as %s", client.user)
             await self._open_desk(account, handler)
             syncing = asyncio.get_running_loop().create_task(self._sync(tree, account))
             if await self._may_connect(client):
@@ -223,6 +227,13 @@ class DiscordChannel:
                 await self._sessions.set_note(COMMANDS, said)
         except (*MISHAPS, SessionError) as error:
             log.warning("Discord could not be told of the commands: %s", type(error).__name__)
+
+
+async def _heartbeats_ended() -> None:
+    """Wait for the threads of discord.py, which may ask for one more heartbeat when nothing can answer any more."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("keep-alive-handler"):
+            await asyncio.to_thread(thread.join, _THREAD_PATIENCE)
 
 
 def _tell_why(closed: discord.ConnectionClosed) -> None:

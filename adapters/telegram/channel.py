@@ -124,6 +124,7 @@ class TelegramChannel:
     async def _introduce(self) -> None:
         await self._bot.initialize()
         self._me = Me(self._bot.id, self._bot.username)
+        log.info("Telegram knows this bot as @%s", self._bot.username)
 
     async def _receive(self) -> None:
         reception = Reception(self._me, self._intake, self._presses)
