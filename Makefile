@@ -25,7 +25,7 @@ bot: $(READY) ## run the bot on every channel that has a token
 	@$(BIN)/palaver run $(ARGS)
 
 test: lint ## lint, types, and every test but the slow ones
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 soak: $(READY) ## the slow tests: a thousand kills and the like
 	@$(BIN)/python -m pytest -m soak -o faulthandler_timeout=7200
@@ -48,8 +48,10 @@ fake-discord: $(READY) ## a stand-in for Discord to chat with the bot by hand
 fake-telegram: $(READY) ## a stand-in for Telegram to chat with the bot by hand
 	@$(BIN)/python -m tests.fakes.telegram.terminal
 
-docs: $(READY) ## write the command page of the README anew
+docs: $(READY) ## write the pages that are made from the code anew
 	@$(BIN)/python -m bot.commands.page README.md
+	@$(BIN)/python -m bot.cli_page docs/shell.md
+	@$(BIN)/python -m tests.coverage.page docs/coverage.md
 
 constraints: ## pin every dependency anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
