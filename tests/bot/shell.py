@@ -74,7 +74,10 @@ class Shell:
     @property
     def environ(self) -> dict[str, str]:
         """What a program is told: nothing of the developer's own settings."""
+        # COLUMNS and LINES would hide how wide the terminal of a test is; tests that run side by side have them set.
+        left_out = ("COLUMNS", "LINES")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PALAVER_")}
+        kept = {name: value for name, value in kept.items() if name not in left_out}
         return {**kept, "PALAVER_HOME": str(self.home), "PALAVER_SESSIONS__TIMEZONE": "UTC", **self.settings}
 
     def run(self, *arguments: str, typed: str | bytes = "", **settings: str) -> Done:
