@@ -23,6 +23,10 @@ class PalaverGroup(click.Group):
             args = [CHAT, *args]
         return super().parse_args(ctx, args)
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Take the singular of a group as well: `palaver session list`."""
+        return super().get_command(ctx, cmd_name) or super().get_command(ctx, f"{cmd_name}s")
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -63,7 +67,7 @@ def palaver() -> None:
 
 
 @palaver.command()
-@click.option("-s", "--session", metavar="WHICH", help="Go on with this conversation: number, id or title.")
+@click.option("-s", "--session", "--session-id", metavar="WHICH", help="Go on with this conversation: number, id or title.")
 @click.option("-r", "--resume", is_flag=True, help="Go on with the last conversation, also an archived one.")
 @click.option("-c", "--continue", "continue_", is_flag=True, help="Go on with the current conversation (the default).")
 @click.option("--title", help="Name the conversation; without -s, -r or -c a new one is begun.")

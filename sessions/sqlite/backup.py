@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from sessions.errors import InvalidValue, StoreError, StoreHeld, StoreReadOnly
+from sessions.errors import InvalidValue, StoreError, StoreHeld
 from sessions.records import ALL_SENT
 from sessions.sqlite import schema
 from sessions.sqlite.writer import translate
@@ -202,5 +202,5 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _unusable(path: Path, error: OSError) -> StoreReadOnly:
-    return StoreReadOnly(f"{path} can not be written ({error.strerror}); check the folder and its space")
+def _unusable(path: Path, error: OSError) -> InvalidValue:
+    return InvalidValue(f"{path} can not be written ({error.strerror}); check the folder and its space")

@@ -205,6 +205,7 @@ def test_no_resets_are_said_to_be_none(shell: Shell) -> None:
         (["chat", "--ephemeral", "-r"], 2, "--ephemeral"),
         (["chat", "--nonsense"], 2, "--nonsense"),
         (["chta"], 2, "Did you mean chat?"),
+        (["session", "lst"], 2, "list"),
         (["hello there"], 2, "palaver chat"),
         (["resets", "preview", "--days", "0"], 2, "0"),
         (["chat", "--user", "", "hi"], 1, "user_id"),
