@@ -354,5 +354,5 @@ def _copy_tree(source: Path, target: Path) -> None:
 
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
     """The error says which folder; nothing else happens."""
-    with pytest.raises(StoreError, match="nowhere"), partial_file(tmp_path / "nowhere"):
+    with pytest.raises(InvalidValue, match="nowhere"), partial_file(tmp_path / "nowhere"):
         pass
