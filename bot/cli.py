@@ -67,7 +67,7 @@ def palaver() -> None:
 
 
 @palaver.command()
-@click.option("-s", "--session", "--session-id", metavar="WHICH", help="Go on with this conversation: number, id or title.")
+@click.option("-s", "--session", "--session-id", metavar="WHICH", help="Go on with this one: number, id or title.")
 @click.option("-r", "--resume", is_flag=True, help="Go on with the last conversation, also an archived one.")
 @click.option("-c", "--continue", "continue_", is_flag=True, help="Go on with the current conversation (the default).")
 @click.option("--title", help="Name the conversation; without -s, -r or -c a new one is begun.")
