@@ -64,6 +64,7 @@ class Courier:
 
     def __init__(self, mailbox: Mailbox, channel: str, deliver: Deliver) -> None:
         self._mailbox, self._channel, self._deliver = mailbox, channel, deliver
+        mailbox.attend(channel)
         self._lanes: dict[str, deque[_Item]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._delivered = 0
@@ -145,7 +146,7 @@ class Courier:
         progress = _Progress(self._mailbox, item.parcel, item.kept)
         patience = _Patience(self._delivered, asyncio.get_running_loop().time() + LONGEST_TRIED)
         delivered = True
-        while delivered:
+        while delivered and not self._mailbox.is_discarded(item.parcel):
             try:
                 await self._deliver(progress.parcel, item.envelope, progress.part_sent)
                 self._delivered += 1

@@ -8,6 +8,7 @@ from dataclasses import replace
 from bot.former_codes import NOTE as FORMER_CODES
 from bot.operators import NOTE as OPERATORS
 from bot.pairing import NOTE as PAIRING
+from bot.pending_answers import take_back
 from bot.person_notes import approval_note, is_code_for, spending_note, without_person
 from sessions.account import Account
 from sessions.address import Address
@@ -28,6 +29,7 @@ async def forget_person(sessions: SessionManager, addresses: Sequence[Address], 
         notes += [spending_note(person), *([approval_note(person)] if approval else [])]
         if approval:
             changed += await _leave_lists(sessions, account)
+    await take_back(sessions, accounts)
     receipt = await sessions.erase_person(
         first,
         *others,

@@ -49,7 +49,8 @@ class Wanted:
     @property
     def needs_opening(self) -> bool:
         """Whether something is asked that is sealed."""
-        return any((self.backend, self.model, self.tags, self.project, self.title, self.platform, self.person))
+        asked = (self.backend, self.model, self.project, self.title, self.platform, self.person)
+        return bool(self.tags) or any(one is not None for one in asked)
 
 
 class Listed(NamedTuple):

@@ -25,6 +25,9 @@ from sessions.store import Store
 from sessions.vault import Vault
 
 REMEMBERED = timedelta(days=8)  # Telegram chooses its next update id at random after a week of silence
+Judge = Callable[[str, bytes], bool]
+"""Decides about a parcel by its channel and its content."""
+
 _LENGTH, _NUMBERS = struct.Struct(">I"), struct.Struct(">qqq")
 _TIME_BITS = 20  # an id is milliseconds since 1970 and a number below a million
 
@@ -36,6 +39,8 @@ class Mailbox:
         self, store: Store, vault: Vault, census: CensusKeeper, now: Callable[[], int], *, last_id: int
     ) -> None:
         self._store, self._vault, self._census, self._now = store, vault, census, now
+        self._discarded: set[int] = set()
+        self._attended: set[str] = set()
         self._last_id = last_id  # a clock that was set back must not give an id twice
 
     # -- what comes in -------------------------------------------------------------------------
@@ -109,6 +114,34 @@ class Mailbox:
         counted = self._census.change(Census(parts=after.sent - parcel.sent))
         await self._store.post(Mail(parcels=(self._parcel_row(after),), recount=counted))
         return after
+
+    def attend(self, channel: str) -> None:
+        """Learn that the parcels of a channel are being delivered here."""
+        self._attended.add(channel)
+
+    def is_discarded(self, parcel: Parcel) -> bool:
+        """Tell whether a parcel is not to go out any more."""
+        return parcel.id in self._discarded
+
+    async def discard(self, judge: Judge) -> int:
+        """Take back what is to go out and is judged so; give the number of parcels.
+
+        Where they are being delivered the deliverer lets go of them, at the latest after the one it has in hand.
+        """
+        _, rows = await self._store.all_mail()
+        gone = 0
+        for row in rows:
+            try:
+                parcel = None if row.sent == ALL_SENT else self._open_parcel(row)
+            except Tampered:
+                continue
+            if parcel is None or not judge(parcel.channel, parcel.content):
+                continue
+            gone += 1
+            self._discarded.add(parcel.id)
+            if parcel.channel not in self._attended:
+                await self.sent(parcel)
+        return gone
 
     # -- care ----------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import click
 from bot.commands.markup import plural
 from bot.operator.in_thread import in_thread
 from bot.operator.known_backups import remember
+from bot.operator.own_files import keep_off
 from bot.operator.progress_bar import progress
 from bot.shell import tell
 from bot.startup import ExitCode
@@ -23,6 +24,7 @@ async def make_backup(settings: Settings, target: Path, *, force: bool, as_json:
     """Make a backup and say what is in it, and what is not."""
     if not settings.store.path.exists():
         raise NotFound("store", str(settings.store.path))
+    keep_off(settings, target)
     with progress("Copying") as told:
         await in_thread(lambda watch: back_up(settings.store.path, target, replace=force, progress=watch), told)
     holds, size = look_into(target), _size(target)

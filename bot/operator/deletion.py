@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 from bot.control import Answer
 from bot.operations import Request, text_of, texts_of
+from bot.pending_answers import take_back
+from sessions.account import Account
 from sessions.catalogue import Listed, Wanted
 from sessions.errors import InvalidValue, NotFound
 from sessions.manager import SessionManager
@@ -87,6 +89,8 @@ async def erase(sessions: SessionManager, request: Request) -> Answer:
 async def _erased(sessions: SessionManager, idents: Sequence[str]) -> Answer:
     for ident in idents:
         sessions.lanes.stop(ident)  # nobody waits for a reply there any more
+    listed = [await sessions.catalogue.find(ident) for ident in idents]
+    await take_back(sessions, {Account.of(one.address) for one in listed if one.address is not None})
     receipt = await sessions.erase_sessions(idents)
     return {"sessions": receipt.sessions, "messages": receipt.messages}
 

@@ -17,6 +17,7 @@ from bot.commands.markup import plural
 from bot.operations import Operations, looked_at, reading
 from bot.operator.encrypted_file import EncryptedWriter
 from bot.operator.new_file import new_file, refuse_existing
+from bot.operator.own_files import keep_off
 from bot.operator.progress_bar import progress
 from bot.operator.when import parse_end, parse_moment
 from bot.shell import tell
@@ -82,6 +83,7 @@ async def export_sessions(settings: Settings, operations: Operations, chosen: Ch
             target = _folder(chosen.output, chosen.format)
             write = writing.folder
         if write != writing.folder and target != STDOUT:
+            keep_off(settings, target)
             refuse_existing(target, force=chosen.force)
         await _tell_audit(settings, operations, chosen, found)
         await write(target, found)

@@ -20,6 +20,7 @@ from bot.console_address import console_address
 from bot.control import Answer
 from bot.operations import Operation, Operations, Request, text_of, texts_of
 from bot.operator.offered_files import files_of, keys_of, opened
+from bot.operator.person_erasure import parse_person
 from bot.operator.progress_bar import progress
 from bot.shell import tell
 from bot.startup import ExitCode, key_note, key_provider, open_sessions
@@ -36,6 +37,7 @@ from sessions.manager import SessionManager
 from sessions.message import JsonValue
 
 IMPORT = "import sessions"
+PLATFORMS = ("console", "telegram", "discord")  # where anybody can have written from
 _TOGETHER = 2_000  # messages that are parsed at once
 
 
@@ -166,6 +168,7 @@ class _Owners:
 
     async def _somewhere(self, person: str) -> Address:
         """Give where somebody wrote last: in private, if they ever did."""
+        parse_person(person)
         last: Address | None = None
         async for listed in self._sessions.catalogue.each(Wanted(person=person)):
             last = last or listed.address
@@ -183,9 +186,14 @@ def _claimed(transcript: Transcript) -> Address | None:
         return None
     try:
         kind = ChatKind(said.pop("chat_kind", ChatKind.PRIVATE.value))
-        return Address(**said, chat_kind=kind)
+        address = Address(**said, chat_kind=kind)
     except (TypeError, ValueError) as error:
         raise InvalidValue(f"the address of session {transcript.session.id} is none: {error}") from None
+    if address.platform not in PLATFORMS:
+        raise InvalidValue(
+            f"the address of session {transcript.session.id} has an unknown platform; known are {', '.join(PLATFORMS)}"
+        )
+    return address
 
 
 async def _begin_store(settings: Settings) -> None:

@@ -18,6 +18,9 @@ SHOWN = 20  # conversations or hits, where nobody said how many
 _DATE = "2026-01-31, '2026-01-31 15:20' or ISO 8601, in the time zone of the settings."
 
 
+_FORCE = click.option("--force", is_flag=True, help="Replace a file that is there already.")
+
+
 @click.command(
     "list",
     epilog="Example: palaver sessions list --status active --tag work --since 2026-01-01 --sort tokens",
@@ -128,6 +131,7 @@ def show_command(
 @click.option(
     "--export", type=click.Path(path_type=Path, dir_okay=False), help="Write the hits there as JSON, print none."
 )
+@_FORCE
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @settings_options
 def search_command(
@@ -138,6 +142,7 @@ def search_command(
     until: str | None,
     limit: int,
     export: Path | None,
+    force: bool,
     as_json: bool,
     home: Path | None,
     config: Path | None,
@@ -157,6 +162,7 @@ def search_command(
         until=until,
         limit=limit,
         export=export,
+        force=force,
         as_json=as_json,
     )
     return search_sessions(options, home=home, config_file=config)
@@ -168,12 +174,15 @@ def search_command(
 @click.option(
     "--png", type=click.Path(path_type=Path, dir_okay=False), help="Draw the messages of each day into this file too."
 )
+@_FORCE
 @settings_options
-def stats_command(which: str | None, as_json: bool, png: Path | None, home: Path | None, config: Path | None) -> int:
+def stats_command(
+    which: str | None, as_json: bool, png: Path | None, force: bool, home: Path | None, config: Path | None
+) -> int:
     """Count messages and tokens: of one conversation, or of all, per provider, person and day."""
     from bot.operator.statistics import StatsOptions, show_stats
 
-    return show_stats(StatsOptions(which=which, as_json=as_json, png=png), home=home, config_file=config)
+    return show_stats(StatsOptions(which=which, as_json=as_json, png=png, force=force), home=home, config_file=config)
 
 
 COMMANDS: list[click.Command] = [list_command, show_command, search_command, stats_command]

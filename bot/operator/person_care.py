@@ -16,6 +16,7 @@ from bot.forgetting import is_noted
 from bot.operations import Operations, looked_at, reading
 from bot.operator.confirming import confirmed
 from bot.operator.known_backups import KnownBackup, known_backups
+from bot.operator.own_files import refuse_other
 from bot.operator.person_erasure import ERASE, addresses_of, parse_person
 from bot.operator.progress_bar import progress
 from bot.person_archive import person_archive
@@ -25,7 +26,7 @@ from sessions.account import Account
 from sessions.address import Address
 from sessions.audit import AuditKind
 from sessions.erasure import MOST_NAMED
-from sessions.errors import InvalidValue, NotFound, SessionError
+from sessions.errors import NotFound, SessionError
 from sessions.manager import SessionManager
 from sessions.message import JsonValue
 from sessions.sqlite.backup import partial_file, put_file
@@ -39,8 +40,8 @@ async def export_person(
     """Write everything of a person as one JSON document."""
     now = datetime.now(UTC)
     target = _target(person, output, now)
-    if target.exists() and target != STDOUT and not force:
-        raise InvalidValue(f"{target} is there already; choose another name, or replace it with --force")
+    if target != STDOUT:
+        refuse_other(settings, target, force=force)
     async with reading(settings) as sessions:
         addresses = await addresses_of(sessions, person)
         owned = await sessions.own_sessions(*addresses)

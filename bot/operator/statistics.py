@@ -14,6 +14,7 @@ from bot.commands.markup import one_line
 from bot.operations import reading
 from bot.operator.bars import DAYS, Days, as_picture, in_characters, recent
 from bot.operator.looking import as_json, look
+from bot.operator.own_files import refuse_other
 from bot.operator.private_file import write_private
 from bot.operator.progress import Progress
 from bot.operator.session_json import second, total, usage_json
@@ -38,6 +39,7 @@ class StatsOptions:
     which: str | None = None
     as_json: bool = False
     png: Path | None = None
+    force: bool = False
 
 
 def show_stats(options: StatsOptions, *, home: Path | None, config_file: Path | None) -> int:
@@ -46,6 +48,8 @@ def show_stats(options: StatsOptions, *, home: Path | None, config_file: Path | 
 
 
 async def _stats(options: StatsOptions, settings: Settings) -> int:
+    if options.png is not None:
+        refuse_other(settings, options.png, force=options.force)
     days = await (_of_all(options, settings) if options.which is None else _of_one(options.which, options, settings))
     if options.png is not None:
         write_private(options.png, as_picture(days))

@@ -144,7 +144,9 @@ def test_hits_go_into_a_file_of_the_owner(texts: list[str], quick: Quick, tmp_pa
     """As JSON, nothing on standard output; one that was there is replaced whole, or left."""
     file = tmp_path / "hits.json"
     file.write_text("older")
-    done = quick("sessions", "search", "and", "--export", str(file))
+    assert quick("sessions", "search", "and", "--export", str(file)).code == 1
+    assert file.read_text() == "older"
+    done = quick("sessions", "search", "and", "--export", str(file), "--force")
     assert (done.code, done.out, done.err) == (0, "", f"palaver: 2 hits written to {file}\n")
     assert [hit["id"] for hit in json.loads(file.read_text())] == [texts[1], texts[0]]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -136,8 +136,8 @@ def test_without_a_store_everything_is_nought(shell: Shell, quick: Quick) -> Non
 
 def test_a_picture_is_a_png(talk: str, quick: Quick, tmp_path: Path) -> None:
     """Of one or of all, for its owner only; where it can not be written that is said."""
-    for which in ([talk], []):
-        file = tmp_path / "chart.png"
+    for name, which in (("one", [talk]), ("all", [])):
+        file = tmp_path / f"{name}.png"
         done = quick("sessions", "stats", *which, "--png", str(file))
         assert (done.code, done.err) == (0, f"palaver: the chart is in {file}\n")
         assert any(BLUE in row for row in rows(file.read_bytes()))
