@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 
 from sessions.account import Account
 from sessions.address import Address, ChatKind
-from sessions.arrivals import Arrivals
 from sessions.audit import Audit, AuditKind
-from sessions.catalogue import Catalogue
 from sessions.census import CensusKeeper
 from sessions.checkpoint import Checkpoint
 from sessions.cipher import Entropy
 from sessions.context import STRATEGIES, Context, StrategyName
 from sessions.erasure import Receipt
 from sessions.errors import InvalidValue, KeyRefused, NotFound, NothingToUndo, SessionError, StoreReadOnly
-from sessions.keyring import Keyring
 from sessions.keys import KeyProvider, RawKey
 from sessions.lanes import Lanes
 from sessions.lifecycle import MAX_TITLE
@@ -40,7 +37,6 @@ from sessions.message import (
     clean_metadata,
     clean_text,
 )
-from sessions.operator_search import OperatorSearch
 from sessions.parts import Clock, Options, Parts
 from sessions.profile import Profile
 from sessions.records import SessionRow
@@ -48,7 +44,6 @@ from sessions.reset_policy import ResetPolicy, parse_daily
 from sessions.reset_rule import ResetRule, ResetRules
 from sessions.reset_warning import ResetWarning
 from sessions.resets import PlannedReset, ResetEvent
-from sessions.rotation import Rotation
 from sessions.scope import Scope
 from sessions.search import Hit, search
 from sessions.session import Session, Status, looks_like_id
@@ -61,8 +56,14 @@ from sessions.turn import Turn, TurnOutcome
 from sessions.vault import Vault
 from sessions.visible import check_name
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what only operators need is loaded when it is asked for
+    from sessions.arrivals import Arrivals
+    from sessions.catalogue import Catalogue
     from sessions.export.transcript import Transcript
+    from sessions.keyring import Keyring
+    from sessions.operator_parts import OperatorParts
+    from sessions.operator_search import OperatorSearch
+    from sessions.rotation import Rotation
 
 MAX_TAG, MAX_MODEL = 50, 200  # characters
 MAX_STEPS = 100  # turns one undo takes back
@@ -88,6 +89,7 @@ class SessionManager:
         self._store, self._providers, self._options = store, providers, options
         self._clock, self._read_only, self._entropy = options.clock, read_only, entropy
         self.lanes = Lanes()
+        self._operator_parts: OperatorParts | None = None
 
     @classmethod
     def open(
@@ -167,12 +169,22 @@ class SessionManager:
             vault = Vault.unlock(foundation, self._providers, self._entropy)
             census = CensusKeeper(vault.census, vault.install_id)
             await self._store.ready()
-        self._vault = vault
+        self._vault, self._census, self._operator_parts = vault, census, None
         last_mail = await self._store.last_mail()
         self._parts = Parts.assemble(
             self._store, vault, census, self._options, self.lanes, self._now, last_mail=last_mail
         )
         await self._parts.resets.follow_rules(self._now(), keep=not self._read_only)
+
+    @property
+    def _operators(self) -> OperatorParts:
+        if self._operator_parts is None:
+            from sessions.operator_parts import OperatorParts
+
+            self._operator_parts = OperatorParts.assemble(
+                self._parts, self._store, self._vault, self._census, self._now
+            )
+        return self._operator_parts
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
@@ -189,12 +201,12 @@ class SessionManager:
     @property
     def catalogue(self) -> Catalogue:
         """Every conversation there is, whoever it belongs to: for operators only."""
-        return self._parts.catalogue
+        return self._operators.catalogue
 
     @property
     def everywhere(self) -> OperatorSearch:
         """Every word there is, whoever said it: for operators only."""
-        return self._parts.search
+        return self._operators.search
 
     @property
     def audit(self) -> Audit:
@@ -204,12 +216,12 @@ class SessionManager:
     @property
     def keyring(self) -> Keyring:
         """The master keys of this store."""
-        return self._parts.keyring
+        return self._operators.keyring
 
     @property
     def rotation(self) -> Rotation:
         """Moves everything to another master key."""
-        return self._parts.rotation
+        return self._operators.rotation
 
     @property
     def mailbox(self) -> Mailbox:
@@ -474,7 +486,7 @@ class SessionManager:
 
     async def transcript(self, session_id: str, *, exported_at: datetime | None = None) -> Transcript:
         """Gather a conversation to be written down: of one moment, with all branches and checkpoints."""
-        exporter = self._parts.exporter
+        exporter = self._operators.exporter
         if self._read_only:
             return await exporter.gather(await self._parts.cache.get(session_id), exported_at)
         async with self._parts.cache.locked(session_id) as live:  # nothing is said meanwhile
@@ -484,7 +496,7 @@ class SessionManager:
         self, session_ids: Sequence[str], *, exported_at: datetime | None = None
     ) -> AsyncIterator[tuple[str, Transcript | SessionError]]:
         """Gather conversations one after the other, as they are stored; the error of one keeps no other back."""
-        return self._parts.exporter.several(session_ids, exported_at)
+        return self._operators.exporter.several(session_ids, exported_at)
 
     async def import_session(
         self,
@@ -505,7 +517,7 @@ class SessionManager:
 
     def arrivals(self, *, new_ids: bool = False) -> AbstractAsyncContextManager[Arrivals]:
         """Take in several conversations: all that is added within the block, or nothing if an error leaves it."""
-        return self._parts.importer.arrivals(new_ids=new_ids)
+        return self._operators.importer.arrivals(new_ids=new_ids)
 
     # -- the line of time ----------------------------------------------------------------------
 
@@ -757,11 +769,11 @@ class SessionManager:
 
     async def addresses_of(self, platform: str, user_id: str) -> list[Address]:
         """List every address of somebody, before all bot accounts and in all chats known here: for operators only."""
-        return await self._parts.persons.addresses(platform, user_id)
+        return await self._operators.persons.addresses(platform, user_id)
 
     async def own_sessions(self, address: Address, *others: Address) -> list[Session]:
         """List everything a person owns, in all chats and scopes but the shared ones."""
-        rows = await self._parts.persons.owned([address, *others])
+        rows = await self._operators.persons.owned([address, *others])
         return [self._parts.directory.snapshot(row) for row in rows]
 
     async def erase_person(
@@ -775,7 +787,7 @@ class SessionManager:
 
         `noted` tells which notes besides are theirs, by what they say.
         """
-        return await self._parts.persons.erase([address, *others], notes, noted)
+        return await self._operators.persons.erase([address, *others], notes, noted)
 
     async def vacuum(self) -> tuple[int, int]:
         """Give space back that erased conversations have left; give the bytes on disk before and after.

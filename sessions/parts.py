@@ -8,27 +8,20 @@ from typing import Self
 
 from sessions.audit import Audit
 from sessions.cache import SessionCache
-from sessions.catalogue import Catalogue
 from sessions.census import CensusKeeper
 from sessions.context import ContextBuilder
 from sessions.directory import Directory
 from sessions.erasure import Erasure
-from sessions.exporter import Exporter
-from sessions.importer import Importer
 from sessions.inspection import Inspection
-from sessions.keyring import Keyring
 from sessions.lanes import Lanes
 from sessions.lifecycle import Lifecycle
 from sessions.links import Links
 from sessions.mailbox import Mailbox
-from sessions.operator_search import OperatorSearch
-from sessions.persons import Persons
 from sessions.postponement import Postponement
 from sessions.preferences import Preferences
 from sessions.reset_rule import ResetRules
 from sessions.reset_warning import ResetWarnings
 from sessions.resets import Resets
-from sessions.rotation import Rotation
 from sessions.scope import Scope
 from sessions.store import Store
 from sessions.summaries import Summaries, Summarizer
@@ -76,17 +69,10 @@ class Parts:
     warnings: ResetWarnings
     postponement: Postponement
     erasure: Erasure
-    persons: Persons
-    exporter: Exporter
-    importer: Importer
     inspection: Inspection
     mailbox: Mailbox
     links: Links
-    catalogue: Catalogue
-    search: OperatorSearch
     audit: Audit
-    keyring: Keyring
-    rotation: Rotation
 
     @classmethod
     def assemble(
@@ -123,8 +109,6 @@ class Parts:
         timeline = Timeline(cache, transcripts, directory, lifecycle, resets, now)
         contexts = ContextBuilder(transcripts, options.counter)
         mailbox = Mailbox(store, vault, census, now, last_id=last_mail)
-        erasure = Erasure(store, cache, transcripts, census, lifecycle.locks, audit, now)
-        keyring = Keyring(store, vault, audit, now)
         return cls(
             cache=cache,
             preferences=preferences,
@@ -146,18 +130,9 @@ class Parts:
             sweep=Sweep(store, cache, lifecycle, resets, preferences, lanes, now),
             warnings=ResetWarnings(store, cache, resets, lanes, now),
             postponement=Postponement(cache, resets, now),
-            erasure=erasure,
-            persons=Persons(store, vault, directory, preferences, erasure, audit),
-            exporter=Exporter(store, cache, transcripts, now),
-            importer=Importer(
-                store=store, vault=vault, census=census, directory=directory, resets=resets, audit=audit, now=now
-            ),
+            erasure=Erasure(store, cache, transcripts, census, lifecycle.locks, audit, now),
             inspection=Inspection(store, cache, transcripts, preferences, census, mailbox, audit),
             mailbox=mailbox,
             links=Links(store, cache, directory, preferences, lifecycle.locks, now),
-            catalogue=Catalogue(store, vault, directory.snapshot),
-            search=OperatorSearch(store, vault, transcripts),
             audit=audit,
-            keyring=keyring,
-            rotation=Rotation(store, vault, cache, preferences, audit, keyring.lock),
         )

@@ -374,7 +374,7 @@ class _Same:
 
 
 async def _parameters(sessions: SessionManager) -> str:
-    return (await sessions._parts.keyring._store.foundation()).keyring[0].parameters
+    return (await sessions.keyring._store.foundation()).keyring[0].parameters
 
 
 # -- damage --------------------------------------------------------------------------------------
