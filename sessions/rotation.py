@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from sessions.audit import Audit, AuditKind
 from sessions.cache import SessionCache
-from sessions.errors import InvalidValue, KeyRefused, NotFound, StaleSession, VaultError
+from sessions.errors import KeyRefused, NotFound, StaleSession, VaultError
 from sessions.live import LiveSession
 from sessions.master_key import PRIMARY, READABLE, primary_row
 from sessions.message import JsonValue
@@ -95,8 +95,8 @@ class Rotation:
         """Move one batch: of the deep form from where it stood, of the shallow one behind number `after`."""
         async with self._lock:
             begun = await self.under_way()
-            if begun is None:
-                raise InvalidValue("no rotation is under way")
+            if begun is None:  # somebody else who ran it has come to its end
+                return Step(after=after, moved=0, failed=(), done=True)
             if begun.deep and begun.after < begun.before:
                 return await self._deep(begun, limit or DEEP_BATCH)
             return await self._shallow(after, limit or BATCH)
@@ -106,7 +106,7 @@ class Rotation:
         async with self._lock:
             begun, wraps = await self.under_way(), await self._store.count_wrapped()
             if begun is None:
-                raise InvalidValue("no rotation is under way")
+                return wraps.total() - wraps[bytes.fromhex(self._vault.kid)]
             await self._store.forget_log()  # old records and wrapped keys are in it
             left = wraps.total() - wraps[bytes.fromhex(begun.to)]
             with self._audit.noting(AuditKind.KEY, done="rotation ended", key=begun.to, deep=begun.deep, left=left):

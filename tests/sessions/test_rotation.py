@@ -480,3 +480,21 @@ def test_secrets_under_another_key_than_the_primary_one_are_noticed() -> None:
     with pytest.raises(Tampered, match="the keyring"):
         Vault.unlock(replace(foundation, secrets=foreign), [RawKey(OLD)], Entropy())
     assert Vault.unlock(foundation, [RawKey(OLD)], Entropy()).kid == vault.kid
+
+
+async def test_two_rotations_at_once_both_come_to_their_end(open_store: Opener) -> None:
+    """Whoever finds it done by the other is told that nothing is left."""
+    async with open_store(key=OLD) as sessions:
+        said = await filled(sessions)
+        kid = await sessions.keyring.adopt(RawKey(NEW))
+
+        async def go() -> int:
+            await sessions.rotation.begin(kid, deep=True)
+            after, done = 0, False
+            while not done:
+                step = await sessions.rotation.step(after, limit=1)
+                after, done = step.after, step.done
+            return await sessions.rotation.end()
+
+        assert await asyncio.gather(go(), go()) == [0, 0]
+        await opens_whole(sessions, said)
