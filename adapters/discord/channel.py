@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 import discord
+from discord.gateway import KeepAliveHandler
 
 from adapters.channel import Handler, Suggester
 from adapters.discord.client import PalaverClient, route
@@ -127,7 +128,7 @@ class DiscordChannel:
             await self._desk.drain(seconds)
         if self._client is not None:
             await self._client.close()
-        await _heartbeats_ended()
+            await _heartbeats_ended(self._client)
 
     # -- what the client hears -------------------------------------------------------------------
 
@@ -229,10 +230,14 @@ class DiscordChannel:
             log.warning("Discord could not be told of the commands: %s", type(error).__name__)
 
 
-async def _heartbeats_ended() -> None:
-    """Wait for the threads of discord.py, which may ask for one more heartbeat when nothing can answer any more."""
+async def _heartbeats_ended(client: PalaverClient) -> None:
+    """End the threads of discord.py that would ask for one more heartbeat when nothing can answer any more.
+
+    The library forgets the one of a connection that was broken off while it began.
+    """
     for thread in threading.enumerate():
-        if thread.name.startswith("keep-alive-handler"):
+        if isinstance(thread, KeepAliveHandler) and thread.ws.loop is client.loop:
+            thread.stop()
             await asyncio.to_thread(thread.join, _THREAD_PATIENCE)
 
 

@@ -496,5 +496,5 @@ async def test_two_rotations_at_once_both_come_to_their_end(open_store: Opener) 
                 after, done = step.after, step.done
             return await sessions.rotation.end()
 
-        assert await asyncio.gather(go(), go()) == [0, 0]
+        assert list(await asyncio.gather(go(), go())) == [0, 0]
         await opens_whole(sessions, said)
