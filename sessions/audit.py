@@ -40,6 +40,7 @@ class AuditKind(Enum):
     SCOPE = "scope"
     LINK = "link"
     KEY = "key"
+    REFUSED = "refused"  # somebody named the id of a conversation that is not theirs
     READ = "read"  # somebody looked at words that are not theirs
 
 

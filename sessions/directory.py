@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sessions.account import Account
 from sessions.address import Address
+from sessions.audit import Audit, AuditKind
 from sessions.cache import SessionCache
 from sessions.errors import Ambiguous, InvalidValue, NotFound, SessionLocked, Tampered, VaultError
 from sessions.live import LiveSession, moment
@@ -16,7 +17,7 @@ from sessions.preferences import Preferences
 from sessions.records import SessionRow
 from sessions.resets import Resets
 from sessions.scope import Scope
-from sessions.session import Session, Status, looks_like_id
+from sessions.session import ID_LENGTH, Session, Status, looks_like_id
 from sessions.session_key import SessionKey, length_prefixed
 from sessions.store import Store
 from sessions.vault import Vault
@@ -25,13 +26,20 @@ _STATUSES = {status.value: status for status in Status}
 
 
 class Directory:
-    """Finds sessions, always together with whom they belong to."""
+    """Finds sessions, always together with whom they belong to. With no `audit` nobody writes here."""
 
     def __init__(
-        self, store: Store, vault: Vault, cache: SessionCache, preferences: Preferences, resets: Resets, scope: Scope
+        self,
+        store: Store,
+        vault: Vault,
+        cache: SessionCache,
+        preferences: Preferences,
+        resets: Resets,
+        scope: Scope,
+        audit: Audit | None,
     ) -> None:
         self._store, self._vault, self._cache = store, vault, cache
-        self._preferences, self._resets, self._scope = preferences, resets, scope
+        self._preferences, self._resets, self._scope, self._audit = preferences, resets, scope, audit
 
     # -- keys ----------------------------------------------------------------------------------
 
@@ -153,10 +161,17 @@ class Directory:
         if not exact and looks_like_id(wanted):
             exact = [s for s in sessions if s.id.startswith(wanted.lower())]
         if not exact:
+            await self._note_foreign(wanted.lower())
             raise NotFound("session", wanted)
         if len(exact) > 1:
             raise Ambiguous("session", wanted, [s.id for s in exact])
         return exact[0]
+
+    async def _note_foreign(self, wanted: str) -> None:
+        """Have the audit tell that somebody named another one's conversation; they are told nothing of it."""
+        foreign = await self._store.session(wanted) if len(wanted) == ID_LENGTH and looks_like_id(wanted) else None
+        if foreign is not None and self._audit is not None:
+            await self._audit.note(AuditKind.REFUSED, session=foreign.id)
 
 
 def _numbered(sessions: Sequence[Session], wanted: str) -> list[Session]:

@@ -92,7 +92,8 @@ class Parts:
         resets = Resets(preferences, options.rules)
         cache = SessionCache(store, vault, resets.rule, size=options.hot_sessions, remember=not options.read_only)
         transcripts = Transcripts(store, cache, resets.after, hot=options.hot_messages)
-        directory = Directory(store, vault, cache, preferences, resets, options.scope)
+        noting = None if options.read_only else audit
+        directory = Directory(store, vault, cache, preferences, resets, options.scope, noting)
         lifecycle = Lifecycle(
             store=store,
             vault=vault,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sessions.audit import AuditKind, acting
-from sessions.errors import StoreFull
+from sessions.errors import NotFound, StoreFull
 from sessions.manager import SessionManager
 from tests.conftest import ManualClock
 from tests.sessions.conftest import Opener, person, say
@@ -128,3 +128,21 @@ async def test_whatever_is_done_to_it_is_noticed(open_store: Opener, tmp_path: P
         assert problems[0].startswith("the audit: ")
         await sessions.audit.newest()  # what there is can still be listed
         assert problems[0] in await sessions.verify()
+
+
+async def test_who_names_another_ones_conversation_is_told_of(clock: ManualClock) -> None:
+    """The person hears what everybody hears of an id that there is not; one's own ids and slips are no entry."""
+    async with SessionManager.open(encryption_key=bytes(32), clock=clock) as sessions:
+        hers = await sessions.get_or_create_session(ANN)
+        other = person("ben", chat="chat-2")
+        await say(sessions, (await sessions.get_or_create_session(other)).id, "one")
+        heard = []
+        with acting("telegram:ben"):
+            for which in (hers.id, "a" * 12, hers.id[:6]):
+                with pytest.raises(NotFound) as error:
+                    await sessions.find_session(other, which)
+                heard.append(str(error.value).replace(which, "ID"))
+        await sessions.find_session(ANN, hers.id)
+        assert len(set(heard)) == 1
+        (entry,) = await sessions.audit.newest()
+        assert (entry.kind, entry.by, entry.about) == ("refused", "telegram:ben", {"session": hers.id})
