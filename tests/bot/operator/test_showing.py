@@ -133,7 +133,8 @@ def test_a_beginning_is_enough_if_only_one_has_it(talk: str, shell: Shell, quick
     """Any case; what fits several names them; what fits none says so; nothing else is shown."""
     assert quick("sessions", "show", talk[:8].upper(), "--summary").code == 0
     others = [begin(shell, telegram(str(number)), "x") for number in range(40)]  # more than there are letters
-    letter = next(first for first in talk[0] + "abcdefgh" if sum(one[0] == first for one in [talk, *others]) > 1)
+    firsts = [one[0] for one in [talk, *others]]
+    letter = next(first for first in firsts if firsts.count(first) > 1)
     several = quick("sessions", "show", letter)
     assert (several.code, several.out) == (1, "")
     assert re.search(rf"{letter} fits \d+ sessions: {letter}[a-z2-7]{{11}}, ", several.err)
