@@ -32,7 +32,7 @@ class Wanted:
     """Which conversations: each condition that is set must hold. Texts are compared whatever their case.
 
     `title` is a part of the title, `tags` must all be there, `person` is `platform:user`. `since` and `until` are
-    about the last activity; `until` itself is not included.
+    about the last activity; `until` itself is not included. Raises `InvalidValue` for a person that is none.
     """
 
     status: Status | None = None
@@ -45,6 +45,10 @@ class Wanted:
     person: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.person is not None:
+            parse_person(self.person)
 
     @property
     def needs_opening(self) -> bool:
@@ -159,7 +163,7 @@ class Catalogue:
         counted = await self._store.count_messages()
         return [Count(number, day, ROLE_NAMES[role], many) for number, day, role, many in counted if role in ROLE_NAMES]
 
-    async def numbers(self) -> dict[int, str]:
+    async def ids(self) -> dict[int, str]:
         """Give the id of every conversation by its number."""
         return await self._store.ids()
 
@@ -189,6 +193,14 @@ def fits(listed: Listed, wanted: Wanted) -> bool:
         and all(tag.casefold() in tags for tag in wanted.tags)
         and (wanted.title is None or wanted.title.casefold() in (session.title or "").casefold())
     )
+
+
+def parse_person(text: str) -> tuple[str, str]:
+    """Read `platform:user`, as settings name people. Raises `InvalidValue`."""
+    platform, colon, user = text.strip().partition(":")
+    if not (platform and colon and user):
+        raise InvalidValue(f"{text!r} is no person; write platform:user, such as telegram:42")
+    return platform.lower(), user
 
 
 def _is(wanted: str | None, found: str | None) -> bool:

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
-from zoneinfo import ZoneInfo
 
 import click
 
 from bot.commands.markup import plural
 from bot.operations import Operations, looked_at, reading
 from bot.operator.encrypted_file import EncryptedWriter
+from bot.operator.looking import since_of, until_of
 from bot.operator.new_file import new_file, refuse_existing
 from bot.operator.own_files import keep_off
 from bot.operator.progress_bar import progress
-from bot.operator.when import parse_end, parse_moment
 from bot.shell import tell
 from bot.startup import ExitCode
 from config.settings import Settings
@@ -175,14 +174,10 @@ async def _found(sessions: SessionManager, settings: Settings, chosen: Chosen) -
     if chosen.ids:
         named = [(await sessions.catalogue.find(which)).session for which in chosen.ids]
         return list(dict.fromkeys(one.id for one in sorted(named, key=lambda one: (one.created_at, one.id))))
-    numbers = await sessions.catalogue.numbers()
-    if chosen.person or chosen.since or chosen.until:
-        zone = ZoneInfo(settings.sessions.timezone)
-        wanted = Wanted(
-            person=chosen.person,
-            since=None if chosen.since is None else parse_moment(chosen.since, zone),
-            until=None if chosen.until is None else parse_end(chosen.until, zone),
-        )
+    since, until = since_of(chosen.since, settings), until_of(chosen.until, settings)
+    wanted = Wanted(person=chosen.person, since=since, until=until)
+    numbers = await sessions.catalogue.ids()
+    if wanted != Wanted():
         fitting = {listed.session.id async for listed in sessions.catalogue.each(wanted)}
         numbers = {number: session_id for number, session_id in numbers.items() if session_id in fitting}
     return [numbers[number] for number in sorted(numbers)]

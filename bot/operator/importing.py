@@ -20,7 +20,6 @@ from bot.console_address import console_address
 from bot.control import Answer
 from bot.operations import Operation, Operations, Request, text_of, texts_of
 from bot.operator.offered_files import files_of, keys_of, opened
-from bot.operator.person_erasure import parse_person
 from bot.operator.progress_bar import progress
 from bot.shell import tell
 from bot.startup import ExitCode, key_note, key_provider, open_sessions
@@ -168,7 +167,6 @@ class _Owners:
 
     async def _somewhere(self, person: str) -> Address:
         """Give where somebody wrote last: in private, if they ever did."""
-        parse_person(person)
         last: Address | None = None
         async for listed in self._sessions.catalogue.each(Wanted(person=person)):
             last = last or listed.address

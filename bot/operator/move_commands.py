@@ -51,7 +51,7 @@ def export(
     JSON loses nothing and can be imported; several conversations become one file. The other formats show what one
     reads, and several conversations need a folder.
     """
-    several = bool(everything or person or since or until)
+    several = everything or any(one is not None for one in (person, since, until))
     if several == bool(ids):
         raise click.UsageError("Name conversations by their ids, or choose with --all, --person, --since or --until.")
     from bot.operation_table import OPERATIONS

@@ -87,7 +87,7 @@ async def list_links(settings: Settings, person: str | None, *, as_json: bool) -
 
 async def _people(sessions: SessionManager, platform: str | None) -> list[Somebody]:
     found: dict[str, Somebody] = {}
-    total = len(await sessions.catalogue.numbers())
+    total = len(await sessions.catalogue.ids())
     with progress("Reading") as told:
         done = 0
         async for listed in sessions.catalogue.each(Wanted(platform=platform)):

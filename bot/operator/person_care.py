@@ -17,7 +17,7 @@ from bot.operations import Operations, looked_at, reading
 from bot.operator.confirming import confirmed
 from bot.operator.known_backups import KnownBackup, known_backups
 from bot.operator.own_files import refuse_other
-from bot.operator.person_erasure import ERASE, addresses_of, parse_person
+from bot.operator.person_erasure import ERASE, addresses_of
 from bot.operator.progress_bar import progress
 from bot.person_archive import person_archive
 from bot.startup import ExitCode, key_provider, open_sessions
@@ -25,6 +25,7 @@ from config.settings import Settings
 from sessions.account import Account
 from sessions.address import Address
 from sessions.audit import AuditKind
+from sessions.catalogue import parse_person
 from sessions.erasure import MOST_NAMED
 from sessions.errors import NotFound, SessionError
 from sessions.manager import SessionManager

@@ -8,19 +8,11 @@ from bot.control import Answer
 from bot.forgetting import forget_person
 from bot.operations import Operation, Request, text_of
 from sessions.address import Address
-from sessions.errors import InvalidValue
+from sessions.catalogue import parse_person
 from sessions.manager import SessionManager
 
 ERASE = "erase person"
 _NOWHERE = "-"  # the bot account of somebody of whom there is no conversation: only what is noted can be erased
-
-
-def parse_person(text: str) -> tuple[str, str]:
-    """Read `platform:user`. Raises `InvalidValue`."""
-    platform, colon, user = text.strip().partition(":")
-    if not (platform and colon and user):
-        raise InvalidValue(f"{text!r} is no person; write platform:user, such as telegram:42")
-    return platform.lower(), user
 
 
 async def addresses_of(sessions: SessionManager, person: str) -> list[Address]:
@@ -34,9 +26,9 @@ async def erase(sessions: SessionManager, request: Request) -> Answer:
     """Erase everything of somebody, and let nothing more be said where they were in the middle of something."""
     addresses = await addresses_of(sessions, text_of(request, "person"))
     owned = await sessions.own_sessions(*addresses)
-    receipt = await forget_person(sessions, addresses, approval=True)
     for session in owned:
         sessions.lanes.stop(session.id)
+    receipt = await forget_person(sessions, addresses, approval=True)
     return {"sessions": receipt.sessions, "messages": receipt.messages, "notes": receipt.notes}
 
 

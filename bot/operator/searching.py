@@ -17,7 +17,6 @@ from bot.operation_table import OPERATIONS
 from bot.operations import looked_at, reading
 from bot.operator.looking import INTERRUPTED, as_json, look, since_of, until_of
 from bot.operator.own_files import refuse_other
-from bot.operator.person_erasure import parse_person
 from bot.operator.private_file import private_file
 from bot.operator.progress import Progress
 from bot.operator.session_json import second
@@ -68,8 +67,6 @@ def search_sessions(options: SearchOptions, *, home: Path | None, config_file: P
 async def _search(options: SearchOptions, settings: Settings) -> int:
     if options.export is not None:
         refuse_other(settings, options.export, force=options.force)
-    if options.person is not None:
-        parse_person(options.person)
     search = _Search(options, settings)
     with _output(options, search.terms) as output:
         if settings.store.path.exists():

@@ -115,7 +115,7 @@ async def test_a_beginning_that_fits_several_is_ambiguous(open_store: Opener) ->
 
 async def test_messages_are_counted_by_day_and_role(sessions: SessionManager) -> None:
     """Each conversation for itself."""
-    ids = await sessions.catalogue.numbers()
+    ids = await sessions.catalogue.ids()
     counted = await sessions.catalogue.counts()
     assert {(ids[one.session], one.role): one.messages for one in counted} == {
         (one.session.id, role): count
@@ -126,3 +126,10 @@ async def test_messages_are_counted_by_day_and_role(sessions: SessionManager) ->
         )
     }
     assert len({one.day for one in counted}) == 3
+
+
+@pytest.mark.parametrize("person", ["", " ", "telegram", ":42", "telegram:"])
+async def test_what_names_nobody_is_refused_and_stands_for_nobody(person: str) -> None:
+    """A variable that was never set must not mean everybody."""
+    with pytest.raises(InvalidValue, match="no person"):
+        Wanted(person=person)
