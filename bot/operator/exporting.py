@@ -16,8 +16,7 @@ from bot.commands.markup import plural
 from bot.operations import Operations, looked_at, reading
 from bot.operator.encrypted_file import EncryptedWriter
 from bot.operator.looking import since_of, until_of
-from bot.operator.new_file import new_file, refuse_existing
-from bot.operator.own_files import keep_off
+from bot.operator.new_file import new_file, refuse_taken
 from bot.operator.progress_bar import progress
 from bot.shell import tell
 from bot.startup import ExitCode
@@ -71,7 +70,7 @@ async def export_sessions(settings: Settings, operations: Operations, chosen: Ch
         found = await _found(sessions, settings, chosen)
         if not found:
             raise NotFound("session", "that fits")
-        writing = _Writing(sessions, chosen, now)
+        writing = _Writing(sessions, settings, chosen, now)
         if chosen.one:
             target = _file(chosen.output, _name(found[0], chosen))
             write = writing.single
@@ -82,8 +81,7 @@ async def export_sessions(settings: Settings, operations: Operations, chosen: Ch
             target = _folder(chosen.output, chosen.format)
             write = writing.folder
         if write != writing.folder and target != STDOUT:
-            keep_off(settings, target)
-            refuse_existing(target, force=chosen.force)
+            refuse_taken(settings, target, force=chosen.force)
         await _tell_audit(settings, operations, chosen, found)
         await write(target, found)
     if target != STDOUT:
@@ -96,8 +94,8 @@ async def export_sessions(settings: Settings, operations: Operations, chosen: Ch
 class _Writing:
     """Writes conversations, one in memory at a time, and counts them."""
 
-    def __init__(self, sessions: SessionManager, chosen: Chosen, now: datetime) -> None:
-        self._sessions, self._chosen, self._now = sessions, chosen, now
+    def __init__(self, sessions: SessionManager, settings: Settings, chosen: Chosen, now: datetime) -> None:
+        self._sessions, self._settings, self._chosen, self._now = sessions, settings, chosen, now
         self.written = self.messages = self.lost = 0
 
     async def archive(self, target: Path, found: Sequence[str]) -> None:
@@ -120,7 +118,7 @@ class _Writing:
         """Write each into a file of its own; none is written if one of them is there already."""
         names = {session_id: target / _name(session_id, self._chosen) for session_id in found}
         for name in names.values():
-            refuse_existing(name, force=self._chosen.force)
+            refuse_taken(self._settings, name, force=self._chosen.force)
         _make(target)
         async for transcript in self._each(found):
             self._write(names[transcript.session.id], transcript)

@@ -21,13 +21,6 @@ def keep_off(settings: Settings, target: Path) -> None:
             raise InvalidValue(f"{target} is a file that Palaver itself needs; choose another name")
 
 
-def refuse_other(settings: Settings, target: Path, *, force: bool) -> None:
-    """Refuse to write over anything that is there, unless that is meant. Raises `InvalidValue`."""
-    keep_off(settings, target)
-    if not force and (target.exists() or target.is_symlink()):
-        raise InvalidValue(f"{target} is there already; choose another name, or replace it with --force")
-
-
 def _own(settings: Settings) -> Iterator[Path]:
     store = settings.store.path
     yield from (store.with_name(store.name + end) for end in _BESIDE)

@@ -16,7 +16,7 @@ from bot.forgetting import is_noted
 from bot.operations import Operations, looked_at, reading
 from bot.operator.confirming import confirmed
 from bot.operator.known_backups import KnownBackup, known_backups
-from bot.operator.own_files import refuse_other
+from bot.operator.new_file import new_file, refuse_taken
 from bot.operator.person_erasure import ERASE, addresses_of
 from bot.operator.progress_bar import progress
 from bot.person_archive import person_archive
@@ -30,7 +30,6 @@ from sessions.erasure import MOST_NAMED
 from sessions.errors import NotFound, SessionError
 from sessions.manager import SessionManager
 from sessions.message import JsonValue
-from sessions.sqlite.backup import partial_file, put_file
 
 STDOUT = Path("-")
 
@@ -42,7 +41,7 @@ async def export_person(
     now = datetime.now(UTC)
     target = _target(person, output, now)
     if target != STDOUT:
-        refuse_other(settings, target, force=force)
+        refuse_taken(settings, target, force=force)
     async with reading(settings) as sessions:
         addresses = await addresses_of(sessions, person)
         owned = await sessions.own_sessions(*addresses)
@@ -55,15 +54,13 @@ async def export_person(
             async for piece in pieces:
                 click.echo(piece, nl=False)
             return ExitCode.DONE
-        with partial_file(target.parent) as file, progress("Exporting") as told:
+        with new_file(target, force=force) as file, progress("Exporting") as told:
             done = 0
-            with file.open("w", encoding="utf-8") as writing:
-                async for piece in pieces:
-                    writing.write(piece)
-                    done += 1
-                    if told is not None:
-                        told(min(done, len(owned)), len(owned))
-            put_file(file, target, replace=force)
+            async for piece in pieces:
+                file.write(piece.encode())
+                done += 1
+                if told is not None:
+                    told(min(done, len(owned)), len(owned))
     messages = sum(session.message_count for session in owned)
     what = f"{plural(len(owned), 'conversation')} with {plural(messages, 'message')}"
     click.echo(f"{target}: {what} of {person}, in clear. Hand it over, then delete it.")

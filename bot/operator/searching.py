@@ -16,8 +16,7 @@ from bot.commands.markup import one_line, plural
 from bot.operation_table import OPERATIONS
 from bot.operations import looked_at, reading
 from bot.operator.looking import INTERRUPTED, as_json, look, since_of, until_of
-from bot.operator.own_files import refuse_other
-from bot.operator.private_file import private_file
+from bot.operator.new_file import new_file, refuse_taken
 from bot.operator.progress import Progress
 from bot.operator.session_json import second
 from bot.operator.tables import at_terminal
@@ -66,7 +65,7 @@ def search_sessions(options: SearchOptions, *, home: Path | None, config_file: P
 
 async def _search(options: SearchOptions, settings: Settings) -> int:
     if options.export is not None:
-        refuse_other(settings, options.export, force=options.force)
+        refuse_taken(settings, options.export, force=options.force)
     search = _Search(options, settings)
     with _output(options, search.terms) as output:
         if settings.store.path.exists():
@@ -129,7 +128,7 @@ def _conclude(options: SearchOptions, search: _Search) -> None:
 @contextmanager
 def _output(options: SearchOptions, terms: Terms) -> Iterator[Output]:
     if options.export is not None:
-        with private_file(options.export) as file:
+        with new_file(options.export, force=options.force) as file:
             yield _Json(file, terms)
     elif options.as_json:
         yield _Json(sys.stdout.buffer, terms)

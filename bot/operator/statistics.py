@@ -14,8 +14,7 @@ from bot.commands.markup import one_line
 from bot.operations import reading
 from bot.operator.bars import DAYS, Days, as_picture, in_characters, recent
 from bot.operator.looking import as_json, look
-from bot.operator.own_files import refuse_other
-from bot.operator.private_file import write_private
+from bot.operator.new_file import new_file, refuse_taken
 from bot.operator.progress import Progress
 from bot.operator.session_json import second, total, usage_json
 from bot.operator.tables import Column, print_table
@@ -49,10 +48,11 @@ def show_stats(options: StatsOptions, *, home: Path | None, config_file: Path | 
 
 async def _stats(options: StatsOptions, settings: Settings) -> int:
     if options.png is not None:
-        refuse_other(settings, options.png, force=options.force)
+        refuse_taken(settings, options.png, force=options.force)
     days = await (_of_all(options, settings) if options.which is None else _of_one(options.which, options, settings))
     if options.png is not None:
-        write_private(options.png, as_picture(days))
+        with new_file(options.png, force=options.force) as file:
+            file.write(as_picture(days))
         tell(f"the chart is in {options.png}")
     return 0
 

@@ -144,7 +144,7 @@ def test_a_picture_is_a_png(talk: str, quick: Quick, tmp_path: Path) -> None:
         assert file.stat().st_mode & 0o077 == 0
     refused = quick("sessions", "stats", "--png", str(tmp_path / "none" / "chart.png"))
     assert refused.code == 1
-    assert "can not be written: No such file or directory" in refused.err
+    assert "can not be written (No such file or directory)" in refused.err
 
 
 def rows(data: bytes) -> Iterator[bytes]:
