@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -11,7 +10,8 @@ import click
 from bot.commands.markup import plural
 from bot.operations import reading
 from bot.operator.columns import columns
-from bot.operator.when import parse_end, parse_moment
+from bot.operator.printed_json import print_json
+from bot.operator.when import parse_end, parse_moment, zone_of
 from bot.startup import ExitCode
 from config.settings import Settings
 from sessions.audit import AuditEntry, AuditKind
@@ -31,7 +31,7 @@ class Asked:
 
 async def list_audit(settings: Settings, asked: Asked, *, as_json: bool) -> int:
     """Print entries, the newest first."""
-    zone = ZoneInfo(settings.sessions.timezone)
+    zone = zone_of(settings)
     fits = _Fits(asked, zone)
     found: list[AuditEntry] = []
     async with reading(settings) as sessions:
@@ -41,7 +41,7 @@ async def list_audit(settings: Settings, asked: Asked, *, as_json: bool) -> int:
             if fits(entry):
                 found.append(entry)
     if as_json:
-        click.echo(json.dumps([_as_json(entry) for entry in found], ensure_ascii=False, indent=1))
+        print_json([_as_json(entry) for entry in found])
     else:
         columns(("NUMBER", "WHEN", "WHAT", "BY", "ABOUT"), [_as_row(entry, zone) for entry in found], right=(0,))
         if not found:
@@ -56,7 +56,7 @@ async def verify_audit(settings: Settings, *, as_json: bool) -> int:
         newest = await sessions.audit.newest(1)
     entries = newest[0].number if newest else 0
     if as_json:
-        click.echo(json.dumps({"sound": not problems, "entries": entries, "problems": problems}, indent=1))
+        print_json({"sound": not problems, "entries": entries, "problems": problems})
     else:
         for problem in problems:
             click.echo(problem)

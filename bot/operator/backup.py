@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from bot.commands.markup import plural
 from bot.operator.in_thread import in_thread
 from bot.operator.known_backups import remember
 from bot.operator.own_files import keep_off
+from bot.operator.printed_json import print_json
 from bot.operator.progress_bar import progress
 from bot.shell import tell
 from bot.startup import ExitCode
@@ -31,7 +31,7 @@ async def make_backup(settings: Settings, target: Path, *, force: bool, as_json:
     _note(settings, target)
     if as_json:
         said = {"file": str(target), "bytes": size, **contents_as_json(holds), "key_included": False}
-        click.echo(json.dumps(said, indent=1))
+        print_json(said)
         return ExitCode.DONE
     click.echo(f"{target}: {plural(size, 'byte')}, {contents_in_words(holds)}.")
     click.echo(f"It opens only with key {' or '.join(kid[:8] for kid in holds.keys)}, and the key is not in it.")

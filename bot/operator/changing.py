@@ -14,6 +14,7 @@ from bot.operation_table import OPERATIONS
 from bot.operations import reading
 from bot.operator.changes import AMEND, RENAME, STATUS
 from bot.operator.errand import run
+from bot.operator.printed_json import print_json, to_json
 from bot.shell import tell
 from bot.startup import ExitCode
 from config.settings import Settings
@@ -114,9 +115,9 @@ def _show(session: Session, key: str | None, *, as_json: bool) -> int:
     if key is not None:
         if key not in about:
             raise NotFound("metadata", key)
-        click.echo(json.dumps(about[key], ensure_ascii=False) if as_json else _shown(about[key]))
+        click.echo(to_json(about[key]) if as_json else _shown(about[key]))
     elif as_json:
-        click.echo(json.dumps(about, ensure_ascii=False, indent=1))
+        print_json(about)
     else:
         click.echo(f"Title: {session.title or '(none)'}")
         click.echo(f"Tags: {', '.join(session.tags) or '(none)'}")

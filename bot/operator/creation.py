@@ -17,6 +17,7 @@ from bot.operation_table import OPERATIONS
 from bot.operations import operator, reading
 from bot.operator.changes import CREATE, FORK, create
 from bot.operator.errand import run
+from bot.operator.printed_json import print_json
 from bot.shell import complain, settings_for, tell
 from bot.startup import ExitCode, key_note, key_provider, open_sessions
 from config.errors import SettingsError
@@ -142,7 +143,7 @@ def _request(wanted: Creation) -> dict[str, JsonValue]:
 def _show(answer: Answer, settings: Settings, *, as_json: bool) -> None:
     if as_json:
         about = {("id" if name == "session" else name): value for name, value in answer.items()}
-        click.echo(json.dumps(about, ensure_ascii=False, indent=1))
+        print_json(about)
         return
     tags = answer.get("tags")
     click.echo(f"ID: {answer.get('session')}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -17,8 +15,9 @@ from bot.operations import reading
 from bot.operator.confirming import confirmed
 from bot.operator.deletion import CLEAN, ERASE, Doomed, find_doomed, parse_status
 from bot.operator.errand import run
+from bot.operator.printed_json import print_json
 from bot.operator.progress import Progress
-from bot.operator.when import parse_age, parse_moment
+from bot.operator.when import parse_age, parse_moment, zone_of
 from bot.startup import ExitCode
 from config.readers import check_person
 from config.settings import Settings
@@ -137,7 +136,7 @@ def _doomed(wanted: Deletion, settings: Settings) -> Doomed:
     """Read what is to be erased. Raises `InvalidValue` for whatever is not clear."""
     ends = []
     if wanted.before is not None:
-        ends.append(parse_moment(wanted.before, ZoneInfo(settings.sessions.timezone)))
+        ends.append(parse_moment(wanted.before, zone_of(settings)))
     if wanted.older_than is not None:
         age = parse_age(wanted.older_than)
         if not age:
@@ -185,4 +184,7 @@ def _receipt(answer: Answer) -> Receipt:
 
 
 def _tell(about: Answer, words: str, *, as_json: bool) -> None:
-    click.echo(json.dumps(about) if as_json else words)
+    if as_json:
+        print_json(about)
+    else:
+        click.echo(words)

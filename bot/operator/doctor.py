@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from bot.operator.checks import (
     check_sqlite,
 )
 from bot.operator.finding import Finding, Verdict, problem
+from bot.operator.printed_json import print_json
 from bot.operator.settings_checks import check_settings
 from bot.operator.store_checks import check_bot, check_store
 from bot.shell import settings_for
@@ -35,7 +35,7 @@ def examine(*, home: Path | None, config_file: Path | None, as_json: bool) -> in
     findings = asyncio.run(_findings(home, config_file))
     if as_json:
         said = [{**one._asdict(), "verdict": one.verdict.value, "mend": one.mend or None} for one in findings]
-        click.echo(json.dumps(said, ensure_ascii=False, indent=1))
+        print_json(said)
     else:
         for one in findings:
             click.echo(_line(one))

@@ -12,6 +12,7 @@ from config.errors import SettingsError
 from config.settings import Settings
 from sessions.errors import SessionError
 
+INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
 Errand = Callable[[Settings], Coroutine[None, None, int]]
 
 

@@ -15,9 +15,9 @@ import click
 from bot.commands.markup import plural
 from bot.operations import Operations, looked_at, reading
 from bot.operator.encrypted_file import EncryptedWriter
-from bot.operator.looking import since_of, until_of
 from bot.operator.new_file import new_file, refuse_taken
 from bot.operator.progress_bar import progress
+from bot.operator.when import since_of, until_of
 from bot.shell import tell
 from bot.startup import ExitCode
 from config.settings import Settings

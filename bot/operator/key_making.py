@@ -14,6 +14,7 @@ import click
 
 from bot.operator.key_holder import holding, source_of
 from bot.operator.key_operations import ADD, FILE, PASSPHRASE, RETIRE
+from bot.operator.printed_json import print_json
 from bot.shell import tell
 from bot.startup import ExitCode
 from config.settings import Settings
@@ -32,7 +33,7 @@ def make_key(settings: Settings, *, key_file: Path | None, passphrase_file: Path
     kid = asyncio.run(_add(settings, source, path))
     wanted = _settings(settings, source, path)
     if as_json:
-        click.echo(json.dumps({"key": kid, "path": str(path), "settings": wanted}, indent=1, ensure_ascii=False))
+        print_json({"key": kid, "path": str(path), "settings": wanted})
         return ExitCode.DONE
     click.echo(f"Key {kid} is in {path}. It opens nothing yet: the bot goes on with the old one.")
     click.echo("Keep a copy of it in another place than the database. Then put into the settings file:\n")

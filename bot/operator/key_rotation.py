@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -14,13 +13,14 @@ from typing import Protocol
 import click
 
 from bot.commands.markup import plural
+from bot.operator.errand import INTERRUPTED
 from bot.operator.key_holder import KeyHolder, holding
 from bot.operator.key_operations import BEGIN, END, STEP
+from bot.operator.printed_json import print_json
 from bot.shell import tell
 from bot.startup import ExitCode
 from config.settings import Settings
 
-INTERRUPTED = 130
 MOST_ROUNDS = 5  # over all sessions; a second one only finds what began during the first
 
 
@@ -53,7 +53,7 @@ def rotate(settings: Settings, *, deep: bool, as_json: bool) -> int:
         return INTERRUPTED
     if as_json:
         told = {"key": moved.key, "deep": moved.deep, "sessions": moved.sessions, "failed": moved.failed}
-        click.echo(json.dumps({**told, "left": moved.left, "named": moved.named}, indent=1))
+        print_json({**told, "left": moved.left, "named": moved.named})
     else:
         took = time.monotonic() - began
         click.echo(f"{plural(moved.sessions, 'session')} moved to key {moved.key} in {took:.1f} s.")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import NamedTuple
 
 import click
 
 from bot.commands.markup import plural
 from bot.operations import reading
+from bot.operator.printed_json import print_json
 from bot.shell import tell
 from bot.startup import ExitCode
 from config.settings import Settings
@@ -29,7 +29,7 @@ def show_status(settings: Settings, *, as_json: bool) -> int:
     """Print the keys, beside a running bot as well."""
     seen = asyncio.run(_look(settings))
     if as_json:
-        click.echo(json.dumps({"keys": [_fields(key) for key in seen.keys], "rotation": _progress(seen)}, indent=1))
+        print_json({"keys": [_fields(key) for key in seen.keys], "rotation": _progress(seen)})
         return ExitCode.DONE
     rows = [("KEY", "PROVIDER", "STATE", "CREATED", "SESSIONS", "SECRETS", "AT HAND"), *map(_cells, seen.keys)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -46,7 +46,7 @@ def verify(settings: Settings, *, as_json: bool) -> int:
     """Unwrap everything, and print what does not open."""
     opened, problems, untold = asyncio.run(_verify(settings))
     if as_json:
-        click.echo(json.dumps({"keys": opened, "problems": problems, "not named": untold}, indent=1))
+        print_json({"keys": opened, "problems": problems, "not named": untold})
     else:
         for line in problems:
             click.echo(line)

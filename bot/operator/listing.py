@@ -13,11 +13,12 @@ import click
 from bot.commands.markup import one_line
 from bot.operation_table import OPERATIONS
 from bot.operations import looked_at, reading
-from bot.operator.looking import as_json, look, since_of, until_of
+from bot.operator.errand import run
+from bot.operator.printed_json import to_json
 from bot.operator.progress import Progress
 from bot.operator.session_json import session_json, total
 from bot.operator.tables import Column, print_table
-from bot.operator.when import passed
+from bot.operator.when import passed, since_of, until_of
 from bot.shell import tell
 from config.settings import Settings
 from sessions.catalogue import Listed, SortBy, Wanted
@@ -76,7 +77,7 @@ class ListOptions:
 
 def list_sessions(options: ListOptions, *, home: Path | None, config_file: Path | None) -> int:
     """Print the conversations that are asked for, and say how many more there are."""
-    return look(lambda settings: _list(options, settings), home=home, config_file=config_file)
+    return run(lambda settings: _list(options, settings), home=home, config_file=config_file)
 
 
 async def _list(options: ListOptions, settings: Settings) -> int:
@@ -172,7 +173,7 @@ class _Json:
 
     def batch(self, batch: Sequence[Listed], words: dict[str, str]) -> None:
         for one in batch:
-            click.echo(self._separator + as_json(session_json(one, words[one.session.id])), nl=False)
+            click.echo(self._separator + to_json(session_json(one, words[one.session.id])), nl=False)
             self._separator = ",\n"
 
     def end(self) -> None:

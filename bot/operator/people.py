@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -12,7 +11,9 @@ import click
 from bot.operations import reading
 from bot.operator.columns import columns
 from bot.operator.person_erasure import addresses_of
+from bot.operator.printed_json import print_json
 from bot.operator.progress_bar import progress
+from bot.operator.when import zone_of
 from bot.shell import tell
 from bot.startup import ExitCode
 from config.settings import Settings
@@ -57,12 +58,12 @@ async def list_people(settings: Settings, *, platform: str | None, limit: int | 
     async with reading(settings) as sessions:
         people = await _people(sessions, platform)
     if as_json:
-        click.echo(json.dumps([_as_json(one) for one in people[:limit]], ensure_ascii=False, indent=1))
+        print_json([_as_json(one) for one in people[:limit]])
         return ExitCode.DONE
     if not people:
         tell("nobody has a conversation here.")
     head = ("PERSON", "CONVERSATIONS", "SHARED", "MESSAGES", "TOKENS", "LAST ACTIVE")
-    columns(head, [_as_row(one, ZoneInfo(settings.sessions.timezone)) for one in people[:limit]], right=(1, 2, 3, 4))
+    columns(head, [_as_row(one, zone_of(settings)) for one in people[:limit]], right=(1, 2, 3, 4))
     return ExitCode.DONE
 
 
@@ -76,7 +77,7 @@ async def list_links(settings: Settings, person: str | None, *, as_json: bool) -
             if len(accounts) > 1:
                 groups[tuple(accounts)] = None
     if as_json:
-        click.echo(json.dumps([[one._asdict() for one in group] for group in groups], ensure_ascii=False, indent=1))
+        print_json([[one._asdict() for one in group] for group in groups])
         return ExitCode.DONE
     for group in groups:
         click.echo("  =  ".join(f"{one.platform}:{one.user_id} (bot account {one.account})" for one in group))

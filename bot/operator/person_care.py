@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from bot.operator.confirming import confirmed
 from bot.operator.known_backups import KnownBackup, known_backups
 from bot.operator.new_file import new_file, refuse_taken
 from bot.operator.person_erasure import ERASE, addresses_of
+from bot.operator.printed_json import print_json
 from bot.operator.progress_bar import progress
 from bot.person_archive import person_archive
 from bot.startup import ExitCode, key_provider, open_sessions
@@ -83,7 +83,7 @@ async def erase_person(settings: Settings, operations: Operations, person: str, 
     answer = await operations.carry_out(settings, ERASE, person=person)
     held = [(backup, await _held(settings, backup, person)) for backup in _backups(settings)]
     if as_json:
-        click.echo(json.dumps(_as_json(person, accounts, answer, held), ensure_ascii=False, indent=1))
+        print_json(_as_json(person, accounts, answer, held))
     else:
         _print(accounts, answer, held)
     return ExitCode.DONE

@@ -19,6 +19,7 @@ from bot.console_address import console_address, working_folder
 from bot.operations import reading
 from bot.operator.creation import belongs_elsewhere
 from bot.operator.picker import Choice, Picker
+from bot.operator.when import zone_of
 from bot.shell import complain, settings_for
 from config.errors import SettingsError
 from config.settings import Settings
@@ -79,7 +80,7 @@ async def _choose(settings: Settings, wanted: Resuming) -> str | None:
         raise NotFound(_NONE_YET.format(where=_where(wanted)))
     found.sort(key=lambda session: session.last_activity_at, reverse=True)
     if wanted.interactive:
-        return await Picker("Go on with:", _choices(found, ZoneInfo(settings.sessions.timezone))).pick()
+        return await Picker("Go on with:", _choices(found, zone_of(settings))).pick()
     return found[0].id
 
 

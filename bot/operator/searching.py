@@ -15,11 +15,13 @@ import click
 from bot.commands.markup import one_line, plural
 from bot.operation_table import OPERATIONS
 from bot.operations import looked_at, reading
-from bot.operator.looking import INTERRUPTED, as_json, look, since_of, until_of
+from bot.operator.errand import INTERRUPTED, run
 from bot.operator.new_file import new_file, refuse_taken
+from bot.operator.printed_json import to_json
 from bot.operator.progress import Progress
 from bot.operator.session_json import second
 from bot.operator.tables import at_terminal
+from bot.operator.when import since_of, until_of
 from bot.shell import tell
 from config.settings import Settings
 from sessions.catalogue import Wanted
@@ -60,7 +62,7 @@ class Output(Protocol):
 
 def search_sessions(options: SearchOptions, *, home: Path | None, config_file: Path | None) -> int:
     """Print the newest messages that hold every word, each as soon as it is found."""
-    return look(lambda settings: _search(options, settings), home=home, config_file=config_file)
+    return run(lambda settings: _search(options, settings), home=home, config_file=config_file)
 
 
 async def _search(options: SearchOptions, settings: Settings) -> int:
@@ -157,7 +159,7 @@ class _Json:
         self._file, self._terms, self._separator = file, terms, "[\n"
 
     def hit(self, hit: OperatorHit) -> None:
-        self._file.write((self._separator + as_json(self._said(hit))).encode())
+        self._file.write((self._separator + to_json(self._said(hit))).encode())
         self._file.flush()
         self._separator = ",\n"
 

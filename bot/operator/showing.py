@@ -14,7 +14,8 @@ import click
 from bot.commands.markup import code, one_line
 from bot.operation_table import OPERATIONS
 from bot.operations import looked_at, reading
-from bot.operator.looking import as_json, look
+from bot.operator.errand import run
+from bot.operator.printed_json import to_json
 from bot.operator.session_json import WORKDIR, message_json, second, session_json, text_in, total
 from bot.operator.when import passed
 from config.settings import Settings
@@ -43,7 +44,7 @@ class ShowOptions:
 
 def show_session(options: ShowOptions, *, home: Path | None, config_file: Path | None) -> int:
     """Print a conversation; the audit tells of it first."""
-    return look(lambda settings: _show(options, settings), home=home, config_file=config_file)
+    return run(lambda settings: _show(options, settings), home=home, config_file=config_file)
 
 
 async def _show(options: ShowOptions, settings: Settings) -> int:
@@ -80,13 +81,13 @@ async def _print_json(sessions: SessionManager, found: Listed, turns: int, optio
     prompt = (await sessions.everywhere.first_words([found]))[found.session.id]
     said = session_json(found, prompt) | {"turns": turns}
     if options.summary:
-        click.echo(as_json(said))
+        click.echo(to_json(said))
         return
     del said["messages"]  # here they are the messages themselves; how many there are is said as message_count
-    click.echo(as_json(said)[:-1] + ', "messages": [', nl=False)
+    click.echo(to_json(said)[:-1] + ', "messages": [', nl=False)
     separator = "\n"
     async for message in _messages(sessions, found, options):
-        click.echo(separator + as_json(message_json(message)), nl=False)
+        click.echo(separator + to_json(message_json(message)), nl=False)
         separator = ",\n"
     click.echo("\n]}")
 

@@ -13,8 +13,9 @@ import click
 from bot.commands.markup import one_line
 from bot.operations import reading
 from bot.operator.bars import DAYS, Days, as_picture, in_characters, recent
-from bot.operator.looking import as_json, look
+from bot.operator.errand import run
 from bot.operator.new_file import new_file, refuse_taken
+from bot.operator.printed_json import to_json
 from bot.operator.progress import Progress
 from bot.operator.session_json import second, total, usage_json
 from bot.operator.tables import Column, print_table
@@ -43,7 +44,7 @@ class StatsOptions:
 
 def show_stats(options: StatsOptions, *, home: Path | None, config_file: Path | None) -> int:
     """Print the counts of one conversation, or the totals of all."""
-    return look(lambda settings: _stats(options, settings), home=home, config_file=config_file)
+    return run(lambda settings: _stats(options, settings), home=home, config_file=config_file)
 
 
 async def _stats(options: StatsOptions, settings: Settings) -> int:
@@ -61,7 +62,7 @@ async def _of_one(which: str, options: StatsOptions, settings: Settings) -> Days
     async with reading(settings) as sessions:
         found = await sessions.catalogue.find(which)
         tally = await sessions.everywhere.tally(found)
-    click.echo(as_json(_one_json(found, tally)) if options.as_json else "\n".join(_one_lines(found, tally)))
+    click.echo(to_json(_one_json(found, tally)) if options.as_json else "\n".join(_one_lines(found, tally)))
     return _counts(_days(tally))
 
 
@@ -69,7 +70,7 @@ async def _of_all(options: StatsOptions, settings: Settings) -> Days:
     totals = await _totals(settings)
     days = recent(totals.per_day(), datetime.now(UTC))
     if options.as_json:
-        click.echo(as_json(totals.as_json()))
+        click.echo(to_json(totals.as_json()))
     else:
         _print_totals(totals, days)
     return days

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import click
@@ -10,6 +9,7 @@ import click
 from bot.commands.markup import plural
 from bot.control import Answer
 from bot.operations import Operation, Operations, Request, writing
+from bot.operator.printed_json import print_json
 from bot.startup import ExitCode
 from config.settings import Settings
 from sessions.errors import NotFound
@@ -26,7 +26,7 @@ async def vacuum(settings: Settings, operations: Operations, *, as_json: bool) -
     answer = await operations.carry_out(settings, VACUUM)
     before, after = (_number(answer, name) for name in ("before", "after"))
     if as_json:
-        click.echo(json.dumps({"before": before, "after": after}))
+        print_json({"before": before, "after": after})
     else:
         click.echo(f"{plural(before, 'byte')} before, {plural(after, 'byte')} after: {before - after:,} given back.")
     return ExitCode.DONE

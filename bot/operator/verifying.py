@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from bot.commands.markup import plural
 from bot.operator.backup import contents_as_json
+from bot.operator.printed_json import print_json
 from bot.operator.progress_bar import progress
 from bot.startup import ExitCode, key_provider, open_sessions
 from config.settings import Settings
@@ -36,7 +36,7 @@ async def verify(settings: Settings, file: Path | None, *, as_json: bool) -> int
             "problems": [{"session": _session_of(problem), "what": problem} for problem in problems],
             "seconds": round(time.monotonic() - began, 3),
         }
-        click.echo(json.dumps(said, indent=1))
+        print_json(said)
     else:
         for problem in problems:
             click.echo(problem)

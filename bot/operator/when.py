@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
+from config.settings import Settings
 from sessions.errors import InvalidValue
 
 MOST_DAYS = 36_500  # a hundred years, as the settings allow
@@ -37,6 +39,21 @@ def parse_end(text: str, zone: tzinfo) -> datetime:
     except (ValueError, OverflowError):
         raise _no_moment(text) from None
     return datetime(following.year, following.month, following.day, tzinfo=zone)
+
+
+def zone_of(settings: Settings) -> ZoneInfo:
+    """Give the time zone in which the operator says dates."""
+    return ZoneInfo(settings.sessions.timezone)
+
+
+def since_of(text: str | None, settings: Settings) -> datetime | None:
+    """Read `--since`. Raises `InvalidValue`."""
+    return None if text is None else parse_moment(text, zone_of(settings))
+
+
+def until_of(text: str | None, settings: Settings) -> datetime | None:
+    """Read `--until`: a day is included whole. Raises `InvalidValue`."""
+    return None if text is None else parse_end(text, zone_of(settings))
 
 
 def parse_age(text: str) -> timedelta:

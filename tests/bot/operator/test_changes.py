@@ -228,3 +228,13 @@ def test_half_a_character_is_refused_in_words(shell: Shell, quick: Quick, argume
     done = quick("sessions", *(one.format(ident) for one in arguments))
     assert (done.code, done.out) == (1, "")
     assert "half a character" in done.err
+
+
+def test_json_holds_nothing_that_a_terminal_acts_on(shell: Shell, quick: Quick) -> None:
+    """Whoever wrote the metadata; it reads back as it was written."""
+    ident = begin(shell, ME, "one")
+    sly = "a\x9b31m\x7f\u2028b"
+    assert quick("sessions", "meta", ident, "note", sly).code == 0
+    for done in (quick("sessions", "meta", ident, "--json"), quick("sessions", "meta", ident, "note", "--json")):
+        assert set(done.out) - {"\n"} <= set(map(chr, range(32, 127)))
+        assert sly in (json.loads(done.out), *(json.loads(done.out).values() if done.out.startswith("{") else ()))
