@@ -16,7 +16,7 @@ from bot.operator.confirming import confirmed
 from bot.operator.deletion import CLEAN, ERASE, Doomed, find_doomed, parse_status
 from bot.operator.errand import run
 from bot.operator.printed_json import print_json
-from bot.operator.progress import Progress
+from bot.operator.progress_line import ProgressLine
 from bot.operator.when import parse_age, parse_moment, zone_of
 from bot.startup import ExitCode
 from config.readers import check_person
@@ -117,7 +117,7 @@ async def _erase(settings: Settings, doomed: Doomed, idents: list[str]) -> Recei
     if doomed.named:
         return _receipt(await OPERATIONS.carry_out(settings, ERASE, **Doomed(named=tuple(idents)).encode()))
     done = Receipt(sessions=0, messages=0)
-    with Progress(lambda: f"{done.sessions:,} of {len(idents):,} sessions deleted"):
+    with ProgressLine(lambda: f"{done.sessions:,} of {len(idents):,} sessions deleted"):
         for start in range(0, len(idents), AT_ONCE):
             among: list[JsonValue] = [*idents[start : start + AT_ONCE]]
             more = _receipt(await OPERATIONS.carry_out(settings, ERASE, among=among, **doomed.encode()))

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import click
 
@@ -17,18 +13,12 @@ from bot.operator.errand import INTERRUPTED
 from bot.operator.key_holder import KeyHolder, holding
 from bot.operator.key_operations import BEGIN, END, STEP
 from bot.operator.printed_json import print_json
+from bot.operator.progress_bar import Told, progress
 from bot.shell import tell
 from bot.startup import ExitCode
 from config.settings import Settings
 
 MOST_ROUNDS = 5  # over all sessions; a second one only finds what began during the first
-
-
-class Advance(Protocol):
-    """Shows that so many sessions were moved."""
-
-    def __call__(self, moved: int) -> None:
-        """Take note of them."""
 
 
 @dataclass(slots=True)
@@ -37,6 +27,7 @@ class Moved:
 
     key: str = ""
     deep: bool = False
+    waiting: int = 0
     sessions: int = 0
     left: int = 0
     failed: int = 0
@@ -72,21 +63,23 @@ async def _rotate(settings: Settings, deep: bool, moved: Moved) -> None:
     async with holding(settings) as holder:
         begun = await holder.do(BEGIN, key=await holder.adopt(), deep=deep)
         moved.key, moved.deep = str(begun["key"]), begun["deep"] is True
-        with _shown(_number(begun["waiting"])) as advance:
+        moved.waiting = _number(begun["waiting"])
+        with progress("Moving") as told:
             for again in range(MOST_ROUNDS):
-                if await _round(holder, moved, advance, first=not again) == 0:
+                if await _round(holder, moved, told, first=not again) == 0:
                     break
         moved.left = _number((await holder.do(END))["left"])
 
 
-async def _round(holder: KeyHolder, moved: Moved, advance: Advance, *, first: bool) -> int:
+async def _round(holder: KeyHolder, moved: Moved, told: Told | None, *, first: bool) -> int:
     """Go over all sessions once; give how many were moved."""
     after, before, done = 0, moved.sessions, False
     while not done:
         step = await holder.do(STEP, after=after)
         after, count, done = _number(step["after"]), _number(step["moved"]), step["done"] is True
         moved.sessions += count
-        advance(count)
+        if told is not None:
+            told(moved.sessions, moved.waiting)
         if first:  # a second round meets the same again
             moved.failed += _number(step["failed"])
             named = step["named"]
@@ -96,17 +89,3 @@ async def _round(holder: KeyHolder, moved: Moved, advance: Advance, *, first: bo
 
 def _number(value: object) -> int:
     return value if isinstance(value, int) else 0
-
-
-@contextmanager
-def _shown(waiting: int) -> Iterator[Advance]:
-    """Show a bar at a terminal, and nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda moved: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Moving", total=waiting or None)
-        yield lambda moved: progress.advance(task, moved)

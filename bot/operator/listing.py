@@ -15,7 +15,7 @@ from bot.operation_table import OPERATIONS
 from bot.operations import looked_at, reading
 from bot.operator.errand import run
 from bot.operator.printed_json import to_json
-from bot.operator.progress import Progress
+from bot.operator.progress_line import ProgressLine
 from bot.operator.session_json import session_json, total
 from bot.operator.tables import Column, print_table
 from bot.operator.when import passed, since_of, until_of
@@ -107,7 +107,7 @@ async def _batches(sessions: SessionManager, wanted: Wanted, options: ListOption
     if options.limit is not None or options.sort == "title":
         slow = wanted.needs_opening or options.sort == "title"
         # What draws the line takes longer to load than a quick list takes.
-        with Progress(lambda: "Looking through all conversations") if slow else nullcontext():
+        with ProgressLine(lambda: "Looking through all conversations") if slow else nullcontext():
             found = await sessions.catalogue.select(
                 wanted, sort=options.sort, reverse=options.reverse, limit=options.limit
             )

@@ -18,7 +18,7 @@ from bot.operations import looked_at, reading
 from bot.operator.errand import INTERRUPTED, run
 from bot.operator.new_file import new_file, refuse_taken
 from bot.operator.printed_json import to_json
-from bot.operator.progress import Progress
+from bot.operator.progress_line import ProgressLine
 from bot.operator.session_json import second
 from bot.operator.tables import at_terminal
 from bot.operator.when import since_of, until_of
@@ -95,7 +95,7 @@ class _Search:
         hits = sessions.everywhere.search(
             options.words, wanted=wanted, since=self._since, until=self._until, look=self.look
         )
-        with Progress(self._said) as progress:
+        with ProgressLine(self._said) as progress:
             try:
                 async with aclosing(hits):
                     async for hit in hits:

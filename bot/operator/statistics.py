@@ -16,7 +16,7 @@ from bot.operator.bars import DAYS, Days, as_picture, in_characters, recent
 from bot.operator.errand import run
 from bot.operator.new_file import new_file, refuse_taken
 from bot.operator.printed_json import to_json
-from bot.operator.progress import Progress
+from bot.operator.progress_line import ProgressLine
 from bot.operator.session_json import second, total, usage_json
 from bot.operator.tables import Column, print_table
 from bot.operator.totals import Sum, Totals, day_json, day_of, largest
@@ -81,7 +81,7 @@ async def _totals(settings: Settings) -> Totals:
         return Totals()
     async with reading(settings) as sessions:
         totals = Totals()
-        with Progress(lambda: f"Counting: {totals.whole.sessions:,} conversations"):
+        with ProgressLine(lambda: f"Counting: {totals.whole.sessions:,} conversations"):
             await totals.count(sessions)
         return totals
 

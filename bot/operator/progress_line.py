@@ -1,4 +1,4 @@
-"""Progress: a line at the terminal that tells how far something has come."""
+"""ProgressLine: a line at the terminal that tells how far something has come."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 PER_SECOND = 8
 
 
-class Progress:
+class ProgressLine:
     """Shows on standard error what `said` gives at the time; nothing where that is no terminal."""
 
     def __init__(self, said: Callable[[], str]) -> None:
