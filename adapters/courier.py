@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import NamedTuple
 
 from adapters.envelope import Envelope
+from adapters.pauses import Pauses
 from adapters.reply import Reply
 from adapters.tasks import drained
 from sessions.errors import SessionError, StoreError
@@ -18,7 +18,6 @@ from sessions.handling import current
 from sessions.mailbox import Mailbox
 from sessions.parcel import Parcel
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between attempts to deliver, doubled each time
 MOST_MISTAKES = 5  # errors nobody foresaw, after which one answer is given up
 MOST_REFUSALS = 10  # in a row and without a reason, after which one is given up, if others get through meanwhile
 LONGEST_TRIED = 24 * 3600.0  # seconds after which one is given up in any case
@@ -59,11 +58,14 @@ class _Item(NamedTuple):
 class Courier:
     """Takes parcels for one channel. What one chat gets, it gets one after the other.
 
-    Nobody waits for a delivery: what is stored will be delivered, now or after the next start.
+    Nobody waits for a delivery: what is stored will be delivered, now or after the next start. `pauses` makes those
+    between the attempts to deliver one parcel.
     """
 
-    def __init__(self, mailbox: Mailbox, channel: str, deliver: Deliver) -> None:
-        self._mailbox, self._channel, self._deliver = mailbox, channel, deliver
+    def __init__(
+        self, mailbox: Mailbox, channel: str, deliver: Deliver, *, pauses: Callable[[], Pauses] = Pauses
+    ) -> None:
+        self._mailbox, self._channel, self._deliver, self._pauses = mailbox, channel, deliver, pauses
         mailbox.attend(channel)
         self._lanes: dict[str, deque[_Item]] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -144,7 +146,7 @@ class Courier:
     async def _bring(self, item: _Item) -> bool:
         """Deliver one parcel, however often that has to be tried; False if it was given up."""
         progress = _Progress(self._mailbox, item.parcel, item.kept)
-        patience = _Patience(self._delivered, asyncio.get_running_loop().time() + LONGEST_TRIED)
+        patience = _Patience(self._pauses(), self._delivered, asyncio.get_running_loop().time() + LONGEST_TRIED)
         delivered = True
         while delivered and not self._mailbox.is_discarded(item.parcel):
             try:
@@ -171,30 +173,26 @@ class Courier:
 class _Patience:
     """How long one parcel is tried. `others` counts what was delivered before, `until` is in the event loop's time."""
 
-    def __init__(self, others: int, until: float) -> None:
-        self._others, self._until = others, until
-        self._pause, self._refusals, self._mistakes = FIRST_PAUSE, 0, 0
+    def __init__(self, pauses: Pauses, others: int, until: float) -> None:
+        self._pauses, self._others, self._until = pauses, others, until
+        self._refusals = self._mistakes = 0
 
     def refused(self, after: float | None) -> float:
         """Count a refusal; give the seconds to wait."""
         if after is not None:
             return after
         self._refusals += 1
-        return self._next()
+        return self._pauses.next()
 
     def mistaken(self) -> float:
         """Count an error nobody foresaw; give the seconds to wait."""
         self._mistakes += 1
-        return self._next()
+        return self._pauses.next()
 
     def is_over(self, delivered: int) -> bool:
         """Tell whether to give it up. While nothing else gets through either, it is the platform that is away."""
         alone = self._refusals >= MOST_REFUSALS and delivered > self._others
         return alone or self._mistakes >= MOST_MISTAKES or asyncio.get_running_loop().time() > self._until
-
-    def _next(self) -> float:
-        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
-        return pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load
 
 
 class _Progress:

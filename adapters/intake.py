@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Iterable
 
+from adapters.pauses import Pauses
 from adapters.tasks import drained
 from sessions.errors import StoreError
 from sessions.handling import Handling
 from sessions.letter import Letter
 from sessions.mailbox import Mailbox
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between attempts to handle a letter, doubled each time
 AT_ONCE = 1_000  # letters that are worked on; more are taken in when one of these is done
 log = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ class Intake:
 
     async def _work(self, letter: Letter) -> None:
         """Handle a letter to its end. While the store takes nothing, its answer neither, it is tried again."""
-        pause, told = FIRST_PAUSE, False
+        pauses, told = Pauses(), False
         while True:
             try:
                 async with self._mailbox.handling(letter) as handling:
@@ -66,8 +65,7 @@ class Intake:
             except StoreError as error:
                 letter, told = handling.letter._replace(again=True), handling.told
                 log.warning("an update can not be handled to its end, trying again: %s", type(error).__name__)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await asyncio.sleep(pauses.next())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._room.release()

@@ -11,6 +11,7 @@ from typing import Literal
 
 from adapters.channel import Outlet
 from adapters.inbound import Inbound
+from adapters.pauses import Pauses
 from adapters.reply import Reply
 from bot.commands.failures import failure
 from bot.mishaps import APOLOGY, note_mishap
@@ -30,7 +31,7 @@ Spent = Callable[[Address, Usage], Awaitable[Reply | None]]
 """Counts what a reply has cost a person; gives the warning they are to have, if any."""
 
 STOPPING = 0.5  # seconds that /stop waits until what there is of a reply is kept
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between attempts to store a reply, doubled each time
+LONGEST_PAUSE = 30.0  # seconds between attempts to store a reply
 LEAST_ROOM = 64  # tokens for the conversation, however long the instructions are
 
 _CUT = "The reply reached the model's limit of length. Say “go on” for the rest."
@@ -259,7 +260,7 @@ class TurnRunner:
         While the store takes nothing the reply is held and tried again, where its message is kept as well: asking
         the model once more would cost its price, and the person has read it already.
         """
-        pause = FIRST_PAUSE
+        pauses = Pauses(longest=LONGEST_PAUSE)
         while True:
             self._promise(said, outlet)
             try:
@@ -282,9 +283,7 @@ class TurnRunner:
                         await outlet.send(Reply(text=_HELD, error=True))
                     handling.told = True
                 log.warning("a reply can not be stored, trying again: %s", type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._parked.wait(), pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await pauses.wait(self._parked)
 
     def _promise(self, said: Said, outlet: Outlet) -> None:
         """Have the reply go out with what is stored of it; with nothing left to say its letter is done with."""

@@ -25,13 +25,14 @@ from adapters.discord.tree import Tree
 from adapters.discord.wire import Wire
 from adapters.envelope import Envelope
 from adapters.menu import MenuCommand
+from adapters.pauses import Pauses
 from adapters.reply import Reply
 from sessions.address import Address
 from sessions.errors import SessionError
 from sessions.manager import SessionManager
 
 COMMANDS = "discord/commands"  # the note of which commands Discord was told
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds between attempts to connect, doubled each time
+FIRST_PAUSE = 4.0  # seconds between attempts to connect; at least half of it passes
 _BAD_TOKEN, _BAD_INTENTS = 4004, 4014
 _THREAD_PATIENCE = 1.0  # seconds
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class DiscordChannel:
     async def run(self, handler: Handler) -> None:
         """Receive and answer until `drain` or being cancelled; raises `TokenRefused` or `IntentMissing`."""
         route(self._api_url, self._gateway_url)
-        pause = FIRST_PAUSE
+        pauses = Pauses(FIRST_PAUSE)
         try:
             while not self._stopped.is_set():
                 try:
@@ -92,9 +93,7 @@ class DiscordChannel:
                 except RuntimeError:
                     if not self._stopped.is_set():  # else it was closed while it was about to connect
                         raise
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopped.wait(), pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                await pauses.wait(self._stopped)
         finally:
             await self.stop()
             await self.drain(0)

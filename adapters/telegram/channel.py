@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from functools import partial
 
 from telegram.error import InvalidToken, TelegramError
@@ -20,6 +18,7 @@ from adapters.envelope import Envelope
 from adapters.inbound import Inbound
 from adapters.intake import Intake
 from adapters.menu import MenuCommand
+from adapters.pauses import Pauses
 from adapters.reply import Reply
 from adapters.telegram.addressing import Me
 from adapters.telegram.keyboard import Keyboard
@@ -29,7 +28,7 @@ from adapters.telegram.messenger import Messenger
 from adapters.telegram.outlet import TelegramOutlet
 from adapters.telegram.parsing import ALLOWED_UPDATES, PLATFORM, Migration, Press, parse
 from adapters.telegram.place import Place
-from adapters.telegram.poller import FIRST_PAUSE, LONGEST_PAUSE, Poller
+from adapters.telegram.poller import Poller
 from adapters.telegram.presses import Presses
 from adapters.telegram.reception import Reception
 from adapters.telegram.sender import Sender
@@ -154,7 +153,7 @@ class TelegramChannel:
 
     async def _persist(self, ask: Callable[[], Awaitable[object]]) -> None:
         """Ask Telegram for something until it answers, or until told to stop."""
-        pause = FIRST_PAUSE
+        pauses = Pauses()
         while not self._stopping.is_set():
             try:
                 await ask()
@@ -163,9 +162,7 @@ class TelegramChannel:
                 raise TokenRefused from None
             except TelegramError as error:
                 log.warning("Telegram does not answer: %s; trying again", type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await pauses.wait(self._stopping)
 
     # -- handling ----------------------------------------------------------------------------------
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 from telegram import Bot
 from telegram.error import Conflict, TelegramError
 
+from adapters.pauses import Pauses
 from adapters.telegram.parsing import ALLOWED_UPDATES
 from adapters.telegram.place import whole
 from adapters.telegram.wire import Flooded, TokenRefused
@@ -18,7 +18,6 @@ from sessions.errors import SessionError
 
 LONG_POLL = 50  # seconds that Telegram waits for something to tell
 CONFLICT_PAUSE = 30.0
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 log = logging.getLogger(__name__)
 
 Take = Callable[[Sequence[object]], Awaitable[None]]
@@ -43,7 +42,7 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until told to stop. Raises `TokenRefused`."""
-        pause = FIRST_PAUSE
+        pauses = Pauses()
         while not self._stopping.is_set():
             try:
                 await self._once()
@@ -55,10 +54,9 @@ class Poller:
                 await self._rest(error.seconds)
             except (TelegramError, SessionError) as error:
                 log.warning("no updates from Telegram: %s; trying again", type(error).__name__)
-                await self._rest(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
-                pause = min(2 * pause, LONGEST_PAUSE)
+                await self._rest(pauses.next())
             else:
-                pause = FIRST_PAUSE
+                pauses.restart()
 
     async def _once(self) -> None:
         updates = await self._fetch()

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from adapters import courier as module
 from adapters.courier import MOST_MISTAKES, MOST_REFUSALS, Courier, NotNow, PartSent, Undeliverable
 from adapters.envelope import Envelope
+from adapters.pauses import Pauses
 from adapters.reply import Reply
 from sessions import SessionManager
 from sessions.parcel import Parcel
@@ -49,15 +49,13 @@ async def sessions() -> AsyncIterator[SessionManager]:
 
 
 @pytest.fixture
-def platform(monkeypatch: pytest.MonkeyPatch) -> Platform:
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.01)
+def platform() -> Platform:
     return Platform()
 
 
 @pytest.fixture
 async def courier(sessions: SessionManager, platform: Platform) -> AsyncIterator[Courier]:
-    courier = Courier(sessions.mailbox, "x", platform.deliver)
+    courier = Courier(sessions.mailbox, "x", platform.deliver, pauses=lambda: Pauses(0.001, 0.01))
     yield courier
     await courier.drain(0)
 
