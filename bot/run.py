@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,9 @@ from config.settings import Settings
 from sessions.errors import SessionError
 
 if TYPE_CHECKING:
+    from adapters.telegram.limiter import Limiter
     from adapters.telegram.webhook import Webhook
+    from sessions.parts import Clock
 
 DRAIN = 20.0  # seconds that turns may go on after the program was told to end
 _NOTHING = (
@@ -86,8 +89,13 @@ def _with_address(settings: Settings, platform: str) -> str:
     return f"{platform} at {host}" if host and host != "api.telegram.org" else platform
 
 
-def make_channels(settings: Settings, application: Application) -> list[LastingChannel]:
-    """Make the channels that have a token; each brings its library along only then."""
+def make_channels(
+    settings: Settings, application: Application, *, clock: Clock = time.time, limiter: Limiter | None = None
+) -> list[LastingChannel]:
+    """Make the channels that have a token; each brings its library along only then.
+
+    `clock` gives seconds since 1970, `limiter` the pace on Telegram if it is not to be Telegram's own.
+    """
     channels: list[LastingChannel] = []
     commands = menu()
     if settings.telegram.token is not None:
@@ -100,6 +108,8 @@ def make_channels(settings: Settings, application: Application) -> list[LastingC
                 sessions=application.sessions,
                 menu=commands,
                 webhook=_webhook(settings),
+                clock=clock,
+                limiter=limiter,
             )
         )
     if settings.discord.token is not None:
@@ -115,6 +125,7 @@ def make_channels(settings: Settings, application: Application) -> list[LastingC
                 api_url=settings.discord.api_url,
                 gateway_url=settings.discord.gateway_url,
                 always=settings.discord.always,
+                clock=clock,
             )
         )
     return channels

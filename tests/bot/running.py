@@ -6,14 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from adapters.channel import LastingChannel
-from adapters.discord.channel import DiscordChannel
-from adapters.telegram.channel import TelegramChannel
 from adapters.telegram.limiter import Limiter
 from bot.application import Application, open_application
-from bot.commands.menu import menu
 from bot.run import make_channels
 from bot.startup import key_provider
 from config.load import load_settings
@@ -44,53 +42,9 @@ class Unlimited(Limiter):
         return True
 
 
-def _unlimited(settings: Settings, application: Application) -> list[LastingChannel]:
-    """Make the channels as `palaver run` does, but Telegram's without its pace."""
-    channels = [channel for channel in make_channels(settings, application) if channel.platform != "telegram"]
-    if settings.telegram.token is not None:
-        telegram = TelegramChannel(
-            token=settings.telegram.token.get_secret_value(),
-            api_url=settings.telegram.api_url,
-            sessions=application.sessions,
-            menu=menu(),
-            limiter=Unlimited(),
-        )
-        channels.append(telegram)
-    return channels
-
-
 def clocked(clock: Callable[[], float]) -> Make:
-    """Make the channels as `palaver run` does, but without their pace and with a clock of the test."""
-
-    def make(settings: Settings, application: Application) -> list[LastingChannel]:
-        channels: list[LastingChannel] = []
-        if settings.telegram.token is not None:
-            channels.append(
-                TelegramChannel(
-                    token=settings.telegram.token.get_secret_value(),
-                    api_url=settings.telegram.api_url,
-                    sessions=application.sessions,
-                    menu=menu(),
-                    clock=clock,
-                    limiter=Unlimited(),
-                )
-            )
-        if settings.discord.token is not None:
-            channels.append(
-                DiscordChannel(
-                    token=settings.discord.token.get_secret_value(),
-                    sessions=application.sessions,
-                    menu=menu(),
-                    suggester=application.suggest,
-                    knows=application.admits,
-                    api_url=settings.discord.api_url,
-                    gateway_url=settings.discord.gateway_url,
-                    clock=clock,
-                )
-            )
-        return channels
-
-    return make
+    """Make the channels as `palaver run` does, but without Telegram's pace and with a clock of the test."""
+    return partial(make_channels, clock=clock, limiter=Unlimited())
 
 
 @asynccontextmanager
@@ -105,7 +59,7 @@ async def running(
     """Run a bot with these settings until the block ends; `make` makes its channels in another way."""
     settings = load_settings(environ={"PALAVER_HOME": str(home), "PALAVER_SESSIONS__TIMEZONE": "UTC", **environ})
     async with open_application(settings, key_provider(settings), clock=clock) as application:
-        make = make or (make_channels if paced else _unlimited)
+        make = make or (make_channels if paced else clocked(time.time))
         channels = make(settings, application)
         for channel in channels:
             application.announce_through(channel.platform, channel.notify)
