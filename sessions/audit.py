@@ -21,6 +21,7 @@ from sessions.cipher import RecordCipher, Unopened
 from sessions.live import moment
 from sessions.message import JsonValue
 from sessions.passengers import Passenger, aboard
+from sessions.plain_json import encode_json
 from sessions.records import AuditRow, Census, Mail
 from sessions.store import Store
 
@@ -115,7 +116,7 @@ class Audit:
     def _mail(self, kind: AuditKind, about: Mapping[str, JsonValue]) -> Mail:
         at = self._now()
         said: dict[str, JsonValue] = {"kind": kind.value, "by": _actor.get(), "about": dict(about)}
-        data = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+        data = encode_json(said)
         body = self._cipher.seal(self._label + _TIME.pack(at), data)
 
         def follow(newest: AuditRow | None) -> Sequence[AuditRow]:

@@ -107,17 +107,21 @@ class SessionCache:
     async def current(self, key_idx: bytes) -> LiveSession | None:
         """Give the current session of a key."""
         known = self._known(self._current.get(key_idx, ""))
-        if known is not None and not known.dropped and Status(known.row.status).is_current:
+        if known is not None and known.row.key_idx == key_idx and Status(known.row.status).is_current:
             self._live.move_to_end(known.row.id)
             return known
         row = await self._store.current(key_idx)
         if row is None:
             return None
         live = await self.open(row)
-        self._current[key_idx] = row.id
-        if len(self._current) > 4 * self._size:
-            self._current.clear()  # only a shortcut: it fills again
+        self._remember_current(row)
         return live
+
+    def _remember_current(self, row: SessionRow) -> None:
+        if Status(row.status).is_current:
+            self._current[row.key_idx] = row.id
+            if len(self._current) > 4 * self._size:
+                self._current.clear()  # only a shortcut: it fills again
 
     async def commit(self, drafts: Sequence[Draft], recount: Recount | None = None) -> None:
         """Store drafts as one unit of work; the caller holds their locks."""
@@ -131,6 +135,7 @@ class SessionCache:
             raise
         for draft in drafts:
             draft.landed()
+            self._remember_current(draft.live.row)
 
     async def _load_once(self, session_id: str) -> LiveSession:
         """Load a session; those who ask meanwhile get the same one, with the same lock."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
-
 from sessions.errors import InvalidValue
 from sessions.journal import EntryKind
 from sessions.live import LiveSession
@@ -18,7 +16,7 @@ class Draft:
     """
 
     def __init__(self, live: LiveSession, now_ms: int, *, new: bool = False) -> None:
-        self.live, self.row, self.now_ms = live, copy(live.row), max(now_ms, live.row.updated_at)
+        self.live, self.row, self.now_ms = live, live.row.copy(), max(now_ms, live.row.updated_at)
         self.profile = live.profile
         self._new = new
         self._entries: list[EntryRow] = []

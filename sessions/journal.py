@@ -100,6 +100,7 @@ class Journal:
     branches: list[Branch] = field(default_factory=lambda: [Branch(0, 1, 0)])
     foreign: list[Foreign] = field(default_factory=list)
     marks: dict[tuple[bool, int], Mark] = field(default_factory=dict)
+    newest_marks: dict[bool, int] = field(default_factory=lambda: {False: 0, True: 0})  # the highest numbers so far
     moves: list[Move] = field(default_factory=list)
     revised: dict[int, int] = field(default_factory=dict)  # by position: the time of the text that counts
 
@@ -148,7 +149,7 @@ class Journal:
 
     def next_mark(self, automatic: bool) -> int:
         """Give the number of the next checkpoint; automatic ones count for themselves."""
-        return 1 + max((number for auto, number in self.marks if auto is automatic), default=0)
+        return 1 + self.newest_marks[automatic]
 
     # -- folding -------------------------------------------------------------------------------
 
@@ -175,6 +176,7 @@ class Journal:
             at=at,
         )
         self.marks[mark.automatic, mark.number] = mark
+        self.newest_marks[mark.automatic] = max(self.newest_marks[mark.automatic], mark.number)
 
     def _hidden(self, at: int, said: _Fields) -> None:
         old = self.marks[said.boolean("automatic"), said.integer("number")]

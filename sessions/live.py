@@ -6,7 +6,6 @@ import asyncio
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from copy import copy
 from datetime import UTC, datetime
 
 from sessions.cipher import RecordCipher, Unopened
@@ -14,6 +13,7 @@ from sessions.errors import InvalidValue, Tampered
 from sessions.journal import EntryKind, Journal, Place
 from sessions.message import KIND_NUMBERS, ROLE_NUMBERS, JsonValue, Message, Usage
 from sessions.message_codec import decode, encode, text_of
+from sessions.plain_json import encode_json
 from sessions.profile import Profile
 from sessions.records import (
     EntryRow,
@@ -158,7 +158,7 @@ class LiveSession:
     def seal_entry(self, position: int, kind: EntryKind, at: int, said: Mapping[str, JsonValue]) -> EntryRow:
         """Seal one journal entry."""
         record = record_id(self.row.number, position)
-        data = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+        data = encode_json(said)
         return EntryRow(record, kind, at, self.cipher.seal(self._entry_aad + _ENTRY_AAD.pack(record, kind, at), data))
 
     def open_entry(self, row: EntryRow) -> dict[str, JsonValue]:
@@ -195,7 +195,7 @@ class LiveSession:
     def resealing(self, vault: Vault) -> Resealing:
         """Work out this session under a new data key. Whoever makes one uses this object for nothing else."""
         wrapped, cipher = vault.replacement_key(self.row.id)
-        row = copy(self.row)
+        row = self.row.copy()
         row.wrapped, row.commitment, row.version = wrapped, cipher.commitment, row.version + 1
         aad = self._profile_aad + _PROFILE_AAD.pack(row.number, row.profile_version)
         row.profile = cipher.seal(aad, self.cipher.open(aad, row.profile))

@@ -19,6 +19,7 @@ from sessions.handling import Handling, current, handled
 from sessions.letter import Letter, LetterState
 from sessions.message import JsonValue
 from sessions.parcel import Parcel
+from sessions.plain_json import encode_json
 from sessions.records import ALL_SENT, Census, LetterRow, Mail, ParcelRow
 from sessions.session_key import length_prefixed
 from sessions.store import Store
@@ -247,5 +248,5 @@ class Mailbox:
 
 
 def _framed(said: Mapping[str, JsonValue], content: bytes) -> bytes:
-    data = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+    data = encode_json(said)
     return _LENGTH.pack(len(data)) + data + content

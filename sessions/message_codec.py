@@ -9,6 +9,7 @@ import json
 import struct
 
 from sessions.message import KIND_NAMES, ROLE_NAMES, JsonValue, Message, Usage
+from sessions.plain_json import encode_json
 
 _USAGE = struct.Struct(">III")
 _LENGTH = struct.Struct(">I")
@@ -27,7 +28,7 @@ def encode(message: Message, content: bytes) -> bytes:
     if message.author is not None or message.metadata:
         flags |= _HAS_EXTRAS
         said = {"author": message.author, "metadata": message.metadata and dict(message.metadata)}
-        data = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+        data = encode_json(said)
         parts += [_LENGTH.pack(len(data)), data]
     return bytes((flags,)) + b"".join(parts) + content
 

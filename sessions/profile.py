@@ -11,6 +11,7 @@ from datetime import time, timedelta
 from sessions.address import Address, ChatKind
 from sessions.errors import InvalidValue, Tampered
 from sessions.message import JsonValue
+from sessions.plain_json import encode_json
 from sessions.reset_policy import ResetPolicy, find_zone
 from sessions.scope import Scope
 
@@ -60,7 +61,7 @@ class Profile:
         if self.forked_from is not None:
             said["forked_from"] = self.forked_from
         said |= {name: moment for name in _MOMENTS if (moment := getattr(self, name))}
-        return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+        return encode_json(said)
 
     @classmethod
     def decode(cls, data: bytes) -> Profile:

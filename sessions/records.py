@@ -7,7 +7,8 @@ open; the rest is what a store needs to find, order and guard the rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import NamedTuple
 
 SEQUENCE_BITS = 24  # 16 million records under one data key; AES-GCM allows 2^32, NIST SP 800-38D 8.3
@@ -68,6 +69,13 @@ class SessionRow:
     wrapped: bytes
     commitment: bytes
     mac: bytes
+
+    def copy(self) -> SessionRow:
+        """Give one to change."""
+        return SessionRow(*_fields_of(self))
+
+
+_fields_of = attrgetter(*(field.name for field in fields(SessionRow)))
 
 
 class HeadUpdate(NamedTuple):

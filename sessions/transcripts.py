@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from itertools import chain
 from typing import NamedTuple
 
 from sessions.cache import SessionCache
@@ -121,14 +123,15 @@ class Transcripts:
         """Read messages `first` to `last` (counted from 1) of the branch one reads."""
         if (known := self._tails.between(live, first, last)) is not None:
             return known
-        found: list[Message] = []
-        for run in reversed(await self.runs(live, live.row.head)):
-            low, high = max(run.seq, first), min(run.seq + run.last - run.first, last)
-            if low <= high:
-                found[:0] = await self._read(run, low, high)
-            if run.seq <= first:
-                break
-        return found
+        pieces = [
+            (run, max(run.seq, first), min(run.seq + run.last - run.first, last))
+            for run in await self.runs(live, live.row.head)
+        ]
+        reads = [self._read(run, low, high) for run, low, high in pieces if low <= high]
+        if len(reads) == 1:
+            return await reads[0]
+        # Side by side: after many steps back and forth each turn lies in a run of its own.
+        return list(chain.from_iterable(await asyncio.gather(*reads)))
 
     async def pages(
         self, live: LiveSession, *, page: int = PAGE, backwards: bool = False

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from itertools import chain
+from operator import attrgetter
 
 from sessions.errors import StaleSession, Tampered
 from sessions.records import Change, EntryRow, HeadUpdate, Mail, MessageRow, SessionRow
@@ -27,6 +28,7 @@ _APPENDED = f"({', '.join('?' * len(HeadUpdate._fields + MessageRow._fields))})"
 # The wrapped key as well: it may have been rotated since the session was read.
 _FIXED = ("number", "id", "key_idx", "owner_idx", "created_at", "commitment", "wrapped")
 _MUTABLE = tuple(name for name in COLUMNS if name not in _FIXED)
+_all, _mutable = attrgetter(*COLUMNS), attrgetter(*_MUTABLE)
 _UPDATE_SESSION = f"UPDATE session SET {', '.join(f'{name} = ?' for name in _MUTABLE)} WHERE number = ? AND version = ?"
 _MOVE_SESSION = "UPDATE session SET key_idx = ?, owner_idx = ? WHERE number = ?"
 _REVISE_MESSAGE = f"UPDATE message SET {', '.join(f'{name} = ?' for name in MessageRow._fields[1:])} WHERE id = ?"
@@ -67,10 +69,9 @@ def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
     row = change.row
     if change.expected is None:
         expect_key(row.wrapped, connection)
-        connection.execute(INSERT_SESSION, [getattr(row, name) for name in COLUMNS])
+        connection.execute(INSERT_SESSION, _all(row))
     else:
-        values = [getattr(row, name) for name in _MUTABLE]
-        if connection.execute(_UPDATE_SESSION, [*values, row.number, change.expected]).rowcount != 1:
+        if connection.execute(_UPDATE_SESSION, (*_mutable(row), row.number, change.expected)).rowcount != 1:
             raise StaleSession("the session was changed by another writer")
     if change.moved:
         connection.execute(_MOVE_SESSION, (row.key_idx, row.owner_idx, row.number))

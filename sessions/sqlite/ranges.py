@@ -7,6 +7,7 @@ for in the same round of the event loop share them.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import NamedTuple
 
 from sessions.records import MessageFields
@@ -49,10 +50,24 @@ class RangeReader:
 
     def _read_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
+        if len(waiting) == 1:  # most often: nothing to put together and to take apart
+            self._start(self._read_one(*waiting))
+            return
         for start in range(0, len(waiting), TOGETHER):
-            task = asyncio.ensure_future(self._read_together(waiting[start : start + TOGETHER]))
-            self._reading.add(task)
-            task.add_done_callback(self._reading.discard)
+            self._start(self._read_together(waiting[start : start + TOGETHER]))
+
+    def _start(self, reading: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(reading)
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def _read_one(self, wanted: _Wanted) -> None:
+        try:
+            rows = await self._reader.fetch(wanted.sql, wanted.parameters)
+        except BaseException as error:  # noqa: BLE001  # passed on to whoever waits
+            _answer(wanted, error)
+        else:
+            _answer(wanted, rows)
 
     async def _read_together(self, group: list[_Wanted]) -> None:
         """Run one statement for a group and give each what it asked for."""
@@ -64,9 +79,16 @@ class RangeReader:
                 found[row[0]].append(row[1:])
         except BaseException as error:  # noqa: BLE001  # passed on to whoever waits
             for wanted in group:
-                if not wanted.future.done():
-                    wanted.future.set_exception(error)
+                _answer(wanted, error)
             return
         for wanted, rows in zip(group, found, strict=True):
-            if not wanted.future.done():
-                wanted.future.set_result(rows)
+            _answer(wanted, rows)
+
+
+def _answer(wanted: _Wanted, found: list[Row] | BaseException) -> None:
+    if wanted.future.done():
+        return  # whoever asked has gone
+    if isinstance(found, BaseException):
+        wanted.future.set_exception(found)
+    else:
+        wanted.future.set_result(found)

@@ -1,11 +1,11 @@
-"""Readers: a few read-only connections beside the writer; all but the first are opened when needed."""
+"""Readers: a few read-only connections beside the writer, opened when needed."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from sessions.errors import StoreError
 from sessions.sqlite.writer import Writer, translate
 
 POOL_SIZE = 2  # a long export must not make a short read wait; Python runs one of them at a time anyway
+SOON = 0.05  # seconds after opening a store; a first answer needs a tenth of it
 Value = int | str | bytes | None
 Row = tuple[Any, ...]
 
@@ -45,24 +46,22 @@ class PooledReader:
     def __init__(self, path: Path) -> None:
         self._uri = f"file:{quote(str(path))}?mode=ro"
         self._idle: list[aiosqlite.Connection] = []
-        # The first one is opened beside the writer: opening a store and reading from it takes half as long.
-        self._first: asyncio.Future[aiosqlite.Connection] | None = asyncio.ensure_future(self._connect())
         self._slots = asyncio.Semaphore(POOL_SIZE)
         self._closed = False
 
     async def fetch(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """Run the statement on an idle connection, or wait for one."""
-        async with self._slots:
-            if self._closed:
-                raise StoreError("the store is closed")
-            connection = self._idle.pop() if self._idle else await self._another()
+        async with self._connection() as connection:
             try:
                 rows = await connection.execute_fetchall(sql, parameters)
             except sqlite3.Error as error:
                 raise translate(error) from None
-            finally:
-                self._idle.append(connection)
         return rows  # type: ignore[return-value]  # aiosqlite says Iterable[sqlite3.Row]; they are tuples
+
+    async def prepare(self) -> None:
+        """Open a connection before it is needed."""
+        async with self._connection():
+            pass
 
     async def close(self) -> None:
         """Close the connections when those who read have ended."""
@@ -70,15 +69,19 @@ class PooledReader:
         async with AsyncExitStack() as stack:  # the thread of one left open would keep Python from exiting
             for _ in range(POOL_SIZE):
                 await stack.enter_async_context(self._slots)
-            if self._first is not None:
-                with suppress(StoreError):
-                    self._idle.append(await self._another())
             while self._idle:
                 await self._idle.pop().close()
 
-    async def _another(self) -> aiosqlite.Connection:
-        opening, self._first = self._first, None
-        return await (opening or self._connect())
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[aiosqlite.Connection]:
+        async with self._slots:
+            if self._closed:
+                raise StoreError("the store is closed")
+            connection = self._idle.pop() if self._idle else await self._connect()
+            try:
+                yield connection
+            finally:
+                self._idle.append(connection)
 
     async def _connect(self) -> aiosqlite.Connection:
         try:
@@ -101,3 +104,36 @@ class WriterReader:
 
     async def close(self) -> None:
         """Nothing of its own to let go."""
+
+
+class EarlyReader:
+    """Reads through the writer's connection while a store has only just been opened, then through the pool.
+
+    Opening a second connection takes longer than the few reads whose answer somebody is waiting for then.
+    """
+
+    def __init__(self, early: WriterReader, pool: PooledReader) -> None:
+        self._early: WriterReader | None = early
+        self._pool = pool
+        self._opening: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(SOON, self._begin)
+
+    async def fetch(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        """Run the statement where it can be run at once."""
+        return await (self._early or self._pool).fetch(sql, parameters)
+
+    async def close(self) -> None:
+        """Close the pool."""
+        self._timer.cancel()
+        self._early = None
+        if self._opening is not None:
+            await self._opening
+        await self._pool.close()
+
+    def _begin(self) -> None:
+        self._opening = asyncio.ensure_future(self._change_over())
+
+    async def _change_over(self) -> None:
+        with suppress(StoreError):  # whoever reads next is told
+            await self._pool.prepare()
+        self._early = None

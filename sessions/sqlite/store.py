@@ -41,7 +41,7 @@ from sessions.sqlite import counts, keyring, post, schema
 from sessions.sqlite.changes import COLUMNS, append_rows, apply, enter
 from sessions.sqlite.files import OwnerLock, is_there, prepare, tighten
 from sessions.sqlite.ranges import RangeReader
-from sessions.sqlite.readers import PooledReader, Reader, WriterReader
+from sessions.sqlite.readers import EarlyReader, PooledReader, Reader, WriterReader
 from sessions.sqlite.resealing import reseal
 from sessions.sqlite.writer import Writer, translate
 from sessions.store import Order, Recount
@@ -106,7 +106,8 @@ class SqliteStore:
             prepare(self._path)
         try:
             self._written = Writer(partial(_connect, self._path), append_rows)
-            self._read_through(WriterReader(self._written) if self._path is None else PooledReader(self._path))
+            early = WriterReader(self._written)
+            self._read_through(early if self._path is None else EarlyReader(early, PooledReader(self._path)))
             return await self._written.start(self._opening)
         except BaseException:
             await self._reader.close()
