@@ -18,10 +18,11 @@ from tests.benchmarks.job import Job
 from tests.benchmarks.plan import GROUPS, PLATFORMS, Plan
 from tests.benchmarks.report import report, table
 from tests.benchmarks.samples import Sample, Samples, Source
+from tests.benchmarks.shell import shell
 from tests.benchmarks.stopwatch import Values
 from tests.benchmarks.stores import OWN, PEER, RAW
 
-PLAN = Plan()
+PLAN, ROOT = Plan(), Path(__file__).parents[1]
 
 
 def work(folder: Path, job: Job) -> dict[str, Values]:
@@ -74,6 +75,16 @@ def test_the_cost_and_the_memory_of_a_bot_are_told(tmp_path: Path) -> None:
     assert 0 < figures["values"]["p50_ms"] <= figures["values"]["p99_ms"]
     assert figures["floor"]["commit_ms"] > 0
     assert work(tmp_path, Job(measure="known", store=OWN, clients=200))["values"]["now_mib"] > 0
+
+
+def test_an_operators_commands_are_timed(tmp_path: Path) -> None:
+    """Each command does its work on the store that was filled, and its figures are told."""
+    filled = Job(measure="fill", store=OWN, sessions=20, messages=10)
+    work(tmp_path, filled)
+    values = shell(tmp_path, filled.content, ROOT, times=1)
+    named = {goal.own.name for goal in goals(PLAN) if goal.group == "shell"}
+    assert named <= values.keys()
+    assert all(value > 0 for name, value in values.items() if name.endswith("_mib"))
 
 
 def test_a_ratio_compares_figures_of_the_same_round() -> None:

@@ -16,6 +16,7 @@ from tests.benchmarks.imports import imports
 from tests.benchmarks.job import Job
 from tests.benchmarks.plan import ONCE, Plan
 from tests.benchmarks.samples import Sample, Samples
+from tests.benchmarks.shell import shell
 from tests.benchmarks.stopwatch import Values
 from tests.benchmarks.stores import STORES
 
@@ -72,6 +73,8 @@ class Bench:
             return {"values": imports(python, STORES[job.store].imports, self.root)}
         if job.measure == "console":
             return {"values": console(self.work, self.root)}
+        if job.measure == "shell":
+            return {"values": shell(self.work, job.content, self.root)}
         command = [str(python), str(WORKER), job.encode(self.work)]
         done = subprocess.run(command, cwd=self.work, capture_output=True, text=True, timeout=PATIENCE, check=False)
         if done.returncode:

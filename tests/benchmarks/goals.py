@@ -53,6 +53,7 @@ def goals(plan: Plan) -> Iterator[Goal]:
     yield from _ways_back(plan)
     yield from _size(plan)
     yield from _bot(plan)
+    yield from _shell(plan)
 
 
 def _turns(plan: Plan) -> Iterator[Goal]:
@@ -143,3 +144,18 @@ def _bot(plan: Plan) -> Iterator[Goal]:
             group="reset", what=f"reset during a reply, {platform.capitalize()}, p99", unit="ms",
             own=Source(plan.reset(platform), "p99_ms"), other=None, beside="", of="figure", limit=1000,
         )  # fmt: skip
+
+
+def _shell(plan: Plan) -> Iterator[Goal]:
+    def goal(what: str, unit: str, name: str, limit: float, *, at_least: bool = False) -> Goal:
+        return Goal(
+            group="shell", what=what, unit=unit, own=Source(plan.shell, name), other=None, beside="", of="figure",
+            limit=limit, at_least=at_least,
+        )  # fmt: skip
+
+    yield goal("palaver --help", "ms", "help_ms", 150)
+    yield goal("sessions list --limit 20, beyond start-up", "ms", "list_ms", 150)
+    yield goal("sessions search", "messages/s", "search_rate", 200_000, at_least=True)
+    yield goal("sessions export", "messages/s", "export_rate", 50_000, at_least=True)
+    yield goal("sessions import", "messages/s", "import_rate", 50_000, at_least=True)
+    yield goal("keys rotate", "sessions/s", "rotate_rate", 20_000, at_least=True)

@@ -54,7 +54,7 @@ class PalaverStore(bench.Store):
     @staticmethod
     def address(session: str) -> Address:
         """Give the address a session belongs to."""
-        return Address(platform="bench", account="1", chat_id=session, user_id="1")
+        return Address(platform="telegram", account="1", chat_id=session, user_id="1")
 
     async def _begin(self, session: str) -> str:
         made = await self.sessions.get_or_create_session(self.address(session))

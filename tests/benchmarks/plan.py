@@ -22,12 +22,13 @@ GROUPS = (
     "cost",
     "reset",
     "known",
+    "shell",
 )
 LEVELS = (128, 16, 1)
-ONCE = ("footprint", "import", "memory", "console", "reset", "known")  # hardly change from round to round
+ONCE = ("footprint", "import", "memory", "console", "reset", "known", "shell")  # hardly change from round to round
 READ = 10_000
 PLATFORMS = {"telegram": "Telegram, long polling", "discord": "Discord, gateway"}
-OF_EACH = 100  # messages in each session of a store that holds very many
+OF_EACH, FEW = 100, 10  # messages in each session of a store that holds very many
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Plan:
             return (self.talk(platform) for platform in PLATFORMS)
         if group == "reset":
             return (self.reset(platform) for platform in PLATFORMS)
-        single = {"cost": self.cost, "known": self.known}
+        single = {"cost": self.cost, "known": self.known, "shell": self.shell}
         return iter((single.get(group, Job(measure=group, store=OWN)),))
 
     @property
@@ -102,6 +103,11 @@ class Plan:
     def known(self) -> Job:
         """A bot that has met many people."""
         return Job(measure="known", store=OWN, clients=self.met)
+
+    @property
+    def shell(self) -> Job:
+        """An operator's commands, with very many short conversations stored."""
+        return Job(measure="shell", store=OWN, sessions=self.stored // FEW, messages=FEW)
 
     @staticmethod
     def history(messages: int) -> Job:

@@ -19,7 +19,14 @@ def report(samples: Samples, plan: Plan, groups: Sequence[str]) -> str:
     if "turns" in groups:
         parts.append(_turns(samples, plan))
     parts += filter(
-        None, (_sizes(samples, plan), _channels(samples, plan), _cost(samples, plan), _known(samples, plan))
+        None,
+        (
+            _sizes(samples, plan),
+            _channels(samples, plan),
+            _cost(samples, plan),
+            _known(samples, plan),
+            _shell(samples, plan),
+        ),
     )
     return "\n\n".join([*parts, "\n".join(_notes(samples, plan))])
 
@@ -53,7 +60,7 @@ def _goal(samples: Samples, goal: Goal) -> list[str]:
     other = None if goal.other is None else samples.median(goal.other)
     ratio = None if goal.other is None else samples.ratio(goal.own, goal.other)
     sign = ">=" if goal.at_least else "<="
-    wanted = f"{sign} {goal.limit:g} {'times' if goal.of == 'ratio' else goal.unit}"
+    wanted = f"{sign} {goal.limit:,g} {'times' if goal.of == 'ratio' else goal.unit}"
     return [
         goal.what,
         f"{number(own)} {goal.unit}" if own is not None else NONE,
@@ -149,6 +156,16 @@ def _known(samples: Samples, plan: Plan) -> str:
         return ""
     head = ["memory of a bot", "at first MiB", "then MiB", "peak MiB", "each KiB"]
     return table(head, [[f"{plan.met:,} people who spoke once", *map(number, figures)]])
+
+
+def _shell(samples: Samples, plan: Plan) -> str:
+    names = ("start_ms", "first_hit_ms", "search_mib", "export_mib", "import_mib", "rotate_mib")
+    figures = [samples.median(Source(plan.shell, name)) for name in names]
+    if figures[0] is None:
+        return ""
+    head = ["an operator's commands", "start-up ms", "first hit ms", "search MiB", "export", "import", "rotate"]
+    sizes = f"{plan.shell.sessions:,} conversations, {plan.stored:,} messages"
+    return table(head, [[sizes, *map(number, figures)]])
 
 
 def _notes(samples: Samples, plan: Plan) -> Iterator[str]:
