@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
+import aiohttp
 import discord
 from discord.gateway import KeepAliveHandler
 
@@ -237,6 +238,9 @@ async def _heartbeats_ended(client: PalaverClient) -> None:
     for thread in threading.enumerate():
         if isinstance(thread, KeepAliveHandler) and thread.ws.loop is client.loop:
             thread.stop()
+            with suppress(aiohttp.ClientError, OSError):  # a TimeoutError is an OSError
+                async with asyncio.timeout(_THREAD_PATIENCE):
+                    await thread.ws.socket.close()  # nothing else does
             await asyncio.to_thread(thread.join, _THREAD_PATIENCE)
 
 
