@@ -139,10 +139,14 @@ class Change:
 
 
 class Arrival(NamedTuple):
-    """A session that comes in: its row, and the one to take instead if its key has a current session by then."""
+    """A session that comes in: its row, and the one to take instead if its key has a current session by then.
+
+    `sources` are the numbers of the sessions whose messages it reads.
+    """
 
     row: SessionRow
     instead: SessionRow | None
+    sources: tuple[int, ...] = ()
 
 
 class WrappedKey(NamedTuple):

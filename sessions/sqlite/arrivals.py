@@ -58,12 +58,13 @@ def _land_one(number: int, connection: sqlite3.Connection) -> None:
     found = connection.execute("SELECT body FROM journal WHERE id = ?", place).fetchone()
     if found is None:
         raise Tampered("a conversation that comes in")
-    values, instead = _read(found[0])
+    values, instead, sources = _read(found[0])
     _check_new(values[_ID], connection)
     if instead is not None and _is_so(_TAKEN, values[_KEY], connection):
         values = instead
     expect_key(values[_WRAPPED], connection)
     connection.execute(INSERT_SESSION, values)
+    connection.executemany("INSERT INTO lineage VALUES (?, ?)", [(source, number) for source in sources])
     connection.execute("DELETE FROM journal WHERE id = ?", place)
     connection.execute("DELETE FROM erasure WHERE number = ?", (number,))
 
@@ -78,17 +79,18 @@ def _is_so(sql: str, value: object, connection: sqlite3.Connection) -> bool:
 
 
 def _waiting(arrival: Arrival) -> EntryRow:
-    rows = [None if row is None else _plain(row) for row in arrival]
-    return EntryRow(record_id(arrival.row.number, 0), 0, 0, json.dumps(rows).encode())
+    instead = None if arrival.instead is None else _plain(arrival.instead)
+    data = json.dumps([_plain(arrival.row), instead, arrival.sources]).encode()
+    return EntryRow(record_id(arrival.row.number, 0), 0, 0, data)
 
 
 def _plain(row: SessionRow) -> list[int | str | None]:
     return [value.hex() if isinstance(value := getattr(row, name), bytes) else value for name in COLUMNS]
 
 
-def _read(body: bytes) -> tuple[_Values, _Values | None]:
-    row, instead = json.loads(body)
-    return _values(row), None if instead is None else _values(instead)
+def _read(body: bytes) -> tuple[_Values, _Values | None, list[int]]:
+    row, instead, sources = json.loads(body)
+    return _values(row), None if instead is None else _values(instead), sources
 
 
 def _values(row: list[int | str | None]) -> _Values:
