@@ -26,7 +26,7 @@ _STATUSES = tuple(status.value for status in Status)
 _SCOPES = tuple(scope.value for scope in Scope)
 
 _PLAIN = ("n", "branch", "seq", "role", "created_at", "content")
-_PLAIN_FIELDS = itemgetter(*_PLAIN)
+_PLAIN_FIELDS, _COUNTS = itemgetter(*_PLAIN), itemgetter(*Usage._fields)
 _LARGE = 1 << 32  # numbers from here on are looked at closely
 
 T = TypeVar("T")
@@ -175,17 +175,32 @@ def _messages(root: Fields, where: str) -> tuple[StoredMessage, ...]:
 
 
 def _quick(value: object) -> StoredMessage | None:
-    """Read a plain message fast; anything else is None, to be read slowly, with all that can be said of it."""
-    if type(value) is not dict or len(value) != len(_PLAIN):
+    """Read a message of the everyday kind fast, one that has nothing but its usage beside it.
+
+    Anything else is None, to be read slowly, with all that can be said of it.
+    """
+    if type(value) is not dict or not len(_PLAIN) <= len(value) <= len(_PLAIN) + 1:
         return None
     try:
+        usage = _quick_usage(value["usage"]) if len(value) > len(_PLAIN) else None
         n, branch, seq, role, created_at, content = _PLAIN_FIELDS(value)
         whole = type(n) is type(branch) is type(seq) is int and min(n, branch, seq) > 0 and max(n, branch, seq) < _LARGE
         if not whole or type(content) is not str or len(content) > MAX_CONTENT // 4:
             return None
-        return StoredMessage(n, branch, Message(seq, ROLE_NAMES[ROLE_NUMBERS[role]], content, parse_iso(created_at)))
+        message = Message(seq, ROLE_NAMES[ROLE_NUMBERS[role]], content, parse_iso(created_at), usage)
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
+    return StoredMessage(n, branch, message)
+
+
+def _quick_usage(value: object) -> Usage:
+    """Read token counts; anything but three of them is a ValueError."""
+    if type(value) is not dict or len(value) != len(Usage._fields):
+        raise ValueError("usage")
+    usage = Usage._make(_COUNTS(value))
+    if not type(usage[0]) is type(usage[1]) is type(usage[2]) is int or min(usage) < 0 or max(usage) >= _LARGE:
+        raise ValueError("usage")
+    return usage
 
 
 def _message(fields: Fields) -> StoredMessage:
