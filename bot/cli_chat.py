@@ -19,13 +19,14 @@ from adapters.reply import Reply
 from bot.application import Application, open_application
 from bot.cli_answers import Answers, leaving_by
 from bot.console_address import console_address, working_folder
+from bot.held_store import complain_held
 from bot.shell import complain, settings_for, tell
 from bot.startup import ExitCode, key_note, key_provider
 from bot.undisturbed import ended
 from config.errors import SettingsError
 from config.settings import Settings
 from sessions.address import Address
-from sessions.errors import NotFound, SessionError, VaultError
+from sessions.errors import NotFound, SessionError, StoreHeld, VaultError
 from sessions.lifecycle import WORKDIR
 from sessions.session import Session
 
@@ -57,6 +58,8 @@ def run_chat(options: ChatOptions, *, home: Path | None, config_file: Path | Non
         settings = settings_for(home=home, config_file=config_file)
         address = console_address(options.user)
         return asyncio.run(_chat(settings, options, address))
+    except StoreHeld as error:
+        return complain_held(error, options.session or options.fork)
     except (SettingsError, SessionError) as error:
         return complain(error)
     except OSError as error:

@@ -20,6 +20,16 @@ Made from the command line itself by `make docs`. `palaver COMMAND --help` says 
 
 Exit codes: 0 done, 1 the request could not be met, 2 usage, 4 an error of the sessions or the store, 75 the store is
 held by another process, 78 settings or key.
+
+## Completion with Tab
+
+Commands, options and choices; nothing of what is stored. Put the line for your shell into its start-up file:
+
+```
+eval "$(_PALAVER_COMPLETE=bash_source palaver)"    # ~/.bashrc
+eval "$(_PALAVER_COMPLETE=zsh_source palaver)"     # ~/.zshrc
+_PALAVER_COMPLETE=fish_source palaver | source     # ~/.config/fish/config.fish
+```
 """
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from adapters.reply import Reply
 from bot.access import Access
 from bot.commands.markup import one_line
 from bot.control import SOCKET, Answer, ask
+from bot.operator.printed_json import print_json
 from bot.operators import Operators
 from bot.pair_requests import APPROVE, LIST, REFUSE, REVOKE, pair_requests
 from bot.pairing import Pairing
@@ -35,7 +35,7 @@ def list_waiting(*, as_json: bool, home: Path | None, config_file: Path | None) 
     found = answer.get("waiting")
     waiting = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
     if as_json:
-        click.echo(json.dumps(waiting, ensure_ascii=False, indent=1))
+        print_json(waiting)
         return ExitCode.DONE
     for one in waiting:
         click.echo(_line(one))

@@ -20,7 +20,10 @@ from types import TracebackType
 from typing import Self
 
 from bot.mishaps import note_mishap
+from bot.peer import peer_of
+from bot.request_line import HALF, is_whole, parsed
 from bot.startup import ExitCode, exit_code
+from sessions.audit import acting
 from sessions.errors import InvalidValue, SessionError
 from sessions.message import JsonValue
 
@@ -29,8 +32,8 @@ MAX_LINE = 64 * 1024  # bytes of a request or an answer
 MOST_DROPPED = 16 * 1024 * 1024  # bytes of a longer request that are read only to answer whoever sends it
 PATIENCE = 10.0  # seconds for a request to arrive
 _LONGEST_PATH = 100  # bytes; systems take 104 or 108
+_NAMED = 60  # characters of a word of a request that an answer says again
 _TOO_LONG = f"a request has at most {MAX_LINE} bytes"
-_HALF = "there is half a character (a lone surrogate) in the request; type it again, in characters that are whole"
 log = logging.getLogger(__name__)
 
 Answer = Mapping[str, JsonValue]
@@ -82,7 +85,9 @@ class ControlServer:
         try:
             async with asyncio.timeout(PATIENCE):
                 line = await _line(reader)
-            writer.write(_encoded(_refused(_TOO_LONG) if line is None else await self._answer(line)))
+            with acting(peer_of(writer.get_extra_info("socket"))):
+                answer = _refused(_TOO_LONG) if line is None else await self._answer(line)
+            writer.write(_encoded(answer))
             await writer.drain()
         except (TimeoutError, ConnectionError):
             return
@@ -93,16 +98,13 @@ class ControlServer:
 
     async def _answer(self, line: bytes) -> Answer:
         try:
-            request = json.loads(line)
-        except (ValueError, RecursionError):
-            return _refused("a request is one line of JSON")
-        if not isinstance(request, dict) or not isinstance(request.get("do"), str):
-            return _refused('a request is an object with "do"')
-        if not _is_whole(request):
-            return _refused(_HALF)
-        handler = self._handlers.get(request["do"])
+            request = parsed(line)
+        except InvalidValue as error:
+            return _refused(str(error))
+        name = str(request["do"])
+        handler = self._handlers.get(name)
         if handler is None:
-            return _refused("the bot that runs does not know this request; it may be of another version")
+            return _refused(f"the bot that runs does not know {name[:_NAMED]!r}; it may be of another version")
         try:
             return await handler(request)
         except SessionError as error:
@@ -159,21 +161,12 @@ async def _line(reader: asyncio.StreamReader) -> bytes | None:
 
 def _checked(request: Mapping[str, JsonValue]) -> bytes:
     """Write a request, if it is one that a bot takes."""
-    if not _is_whole(request):
-        raise InvalidValue(_HALF)
+    if not is_whole(request):
+        raise InvalidValue(HALF)
     line = json.dumps(request).encode() + b"\n"
     if len(line) > MAX_LINE:
         raise InvalidValue(f"this is too long: {_TOO_LONG}")
     return line
-
-
-def _is_whole(request: Mapping[str, JsonValue]) -> bool:
-    """Tell whether all of it can be written as UTF-8, as it is to be stored and shown."""
-    try:
-        json.dumps(request, ensure_ascii=False).encode()
-    except (UnicodeEncodeError, RecursionError):
-        return False
-    return True
 
 
 def _refused(why: str) -> Answer:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 
 from adapters.inbound import Inbound
+from adapters.meter import NOT_COUNTED, ChannelMeter
 from adapters.reply import Reply
 from bot.access import Access, Verdict, person_of
 from bot.commands.grammar import command_word, strip
@@ -42,7 +43,9 @@ class Door:
         *,
         clock: Clock,
         listening: Collection[str] = (),
+        meter: ChannelMeter = NOT_COUNTED,
     ) -> None:
+        self._meter = meter
         self._access, self._pairing, self._limits, self._operators = access, pairing, limits, operators
         self._clock, self._listening = clock, frozenset(listening)
         self._turned_away: OrderedDict[str, float] = OrderedDict()
@@ -56,6 +59,12 @@ class Door:
         if verdict is not Verdict.ADMITTED:
             return await self._turn_away(inbound, verdict)
         await self._operators.learn(inbound.address)
+        answer = await self._hold(inbound)
+        if answer is not None:
+            self._meter.rejected("limit")
+        return answer
+
+    async def _hold(self, inbound: Inbound) -> Reply | Silence | None:
         word = _command(inbound)
         if word == "stop":
             return None if await self._limits.allow(inbound.address, self._clock(), costs=False) is None else HUSHED
@@ -69,6 +78,7 @@ class Door:
     async def _turn_away(self, inbound: Inbound, verdict: Verdict) -> Reply | Silence:
         if not self._is_addressed(inbound):
             return SILENT
+        self._meter.rejected("stranger")
         if verdict is Verdict.STRANGER:
             request = await self._pairing.request(inbound.address, inbound.author, inbound.source)
             answer = SILENT if request is None else self._pairing.answer(request)

@@ -7,28 +7,29 @@ to a store, so a running bot is asked through its control socket.
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
+from bot.arguments import Request
+from bot.audit_notes import note_of
 from bot.control import SOCKET, Answer, Control, ask
 from bot.operation_failed import OperationFailed
+from bot.peer import account
 from bot.shell import tell
 from bot.startup import ExitCode, key_provider, open_sessions
 from config.settings import Settings
 from sessions.audit import AuditKind, acting
-from sessions.errors import InvalidValue, NotFound, StoreHeld
+from sessions.errors import NotFound, StoreHeld, Tampered
 from sessions.manager import SessionManager
 from sessions.message import JsonValue
 
 WAIT = 5.0  # seconds for the store, when another process has it that can not be asked
 AGAIN = 0.2  # seconds between two looks
 LONGEST = 600.0  # seconds that the bot may take for one operation
-BY, NOTE = "by", "audit note"
+NOTE = "audit note"
 
-Request = Mapping[str, JsonValue]
 Operation = Callable[[SessionManager, Request], Awaitable[Answer]]
 """Does one thing. What it raises reaches the operator in words, with the exit code that belongs to it."""
 
@@ -40,8 +41,8 @@ class Operations:
         self._operations = {NOTE: _note, **operations}
 
     def controls(self, sessions: SessionManager) -> Mapping[str, Control]:
-        """Give what a running bot answers to."""
-        return {name: partial(self._answer, name, sessions) for name in self._operations}
+        """Give what a running bot answers to. Who does it is for the caller to say, with `acting`."""
+        return {name: partial(one, sessions) for name, one in self._operations.items()}
 
     async def carry_out(self, settings: Settings, name: str, **arguments: JsonValue) -> Answer:
         """Have the bot that runs do it, else do it here. Raises `SessionError`, `StoreHeld` after a bounded wait."""
@@ -54,18 +55,15 @@ class Operations:
     async def _carry_out(
         self, settings: Settings, name: str, arguments: Mapping[str, JsonValue], wait: float
     ) -> Answer:
-        request = {"do": name, BY: operator(), **arguments}
+        request = {"do": name, **arguments}
         answer = await ask(settings.home / SOCKET, request, LONGEST)
         if answer is not None:
             return _unwrapped(answer)
         if not settings.store.path.exists():
             raise NotFound("session")
         async with writing(settings, wait=wait) as sessions:
-            return await self._answer(name, sessions, request)
-
-    async def _answer(self, name: str, sessions: SessionManager, request: Request) -> Answer:
-        with acting(text_of(request, BY)):
-            return await self._operations[name](sessions, request)
+            with acting(operator()):
+                return await self._operations[name](sessions, request)
 
 
 @asynccontextmanager
@@ -98,42 +96,23 @@ async def looked_at(
 ) -> None:
     """Have the audit tell that the operator sees words of others, before they are shown.
 
-    Where another process keeps the audit from being written that is said, and nothing is withheld: whoever has the key
-    can read anyway.
+    Where another process keeps the audit from being written, or what is damaged in it, that is said, and nothing is
+    withheld: whoever has the key can read anyway.
     """
     try:
         await operations.note(settings, kind, about)
-    except StoreHeld as error:
+    except (StoreHeld, Tampered) as error:
         tell(f"The audit does not tell of this: {error}")
 
 
 def operator() -> str:
     """Name who sits at this shell, as the audit does."""
-    try:
-        return f"shell:{getpass.getuser()}"
-    except (KeyError, OSError):  # a container's user need not have a name
-        return f"shell:{os.getuid()}"
-
-
-def text_of(request: Request, name: str) -> str:
-    """Take a text of a request. Raises `InvalidValue`."""
-    value = request.get(name)
-    if not isinstance(value, str):
-        raise InvalidValue(f"the request needs a {name}")
-    return value
-
-
-def texts_of(request: Request, name: str) -> list[str]:
-    """Take a list of texts of a request. Raises `InvalidValue`."""
-    value = request.get(name, [])
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise InvalidValue(f"the request needs a list of texts as {name}")
-    return [str(one) for one in value]
+    return account(os.geteuid())
 
 
 async def _note(sessions: SessionManager, request: Request) -> Answer:
-    about = request.get("about")
-    await sessions.audit.note(AuditKind(text_of(request, "kind")), **(about if isinstance(about, dict) else {}))
+    kind, about = note_of(request)
+    await sessions.audit.note(kind, **about)
     return {}
 
 

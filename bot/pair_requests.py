@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.arguments import text_of
 from bot.control import Answer, Control
 from bot.pairing import Pairing
 from bot.pairing_request import Request
-from sessions.errors import InvalidValue
 from sessions.message import JsonValue
 
 LIST, APPROVE, REFUSE, REVOKE = "pair list", "pair approve", "pair refuse", "pair revoke"
@@ -21,24 +21,17 @@ def pair_requests(pairing: Pairing) -> Mapping[str, Control]:
         return {"waiting": [_shown(one) for one in await pairing.waiting()]}
 
     async def approve(request: Mapping[str, JsonValue]) -> Answer:
-        return {"person": await pairing.approve(_text(request, "code"), BY)}
+        return {"person": await pairing.approve(text_of(request, "code"), BY)}
 
     async def refuse(request: Mapping[str, JsonValue]) -> Answer:
-        return {"person": await pairing.refuse(_text(request, "code"))}
+        return {"person": await pairing.refuse(text_of(request, "code"))}
 
     async def revoke(request: Mapping[str, JsonValue]) -> Answer:
-        person = _text(request, "person")
+        person = text_of(request, "person")
         await pairing.revoke(person)
         return {"person": person}
 
     return {LIST: list_, APPROVE: approve, REFUSE: refuse, REVOKE: revoke}
-
-
-def _text(request: Mapping[str, JsonValue], name: str) -> str:
-    value = request.get(name)
-    if not isinstance(value, str):
-        raise InvalidValue(f"the request needs a {name}")
-    return value
 
 
 def _shown(one: Request) -> JsonValue:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
+from bot.operator.harmless import escaped
 from bot.startup import ExitCode, exit_code
 from config.errors import SettingsError
 from config.load import load_settings
@@ -27,5 +29,5 @@ def complain(error: SettingsError | SessionError) -> ExitCode:
 
 
 def tell(text: str) -> None:
-    """Say something that is no reply."""
-    click.echo(f"palaver: {text}", err=True)
+    """Say something that is no reply; it may quote what a stranger wrote."""
+    click.echo(f"palaver: {escaped(text) if sys.stderr.isatty() else text}", err=True)

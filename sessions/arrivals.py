@@ -220,9 +220,9 @@ def _clean(message: Message, now: int, where: str, position: int) -> tuple[Messa
     """Check what a file claims of one message, and encode its text. Nothing was said in the future."""
     if not 0 <= message.created_ms <= now:
         message = message._replace(created_ms=min(max(message.created_ms, 0), now))
-    if message.usage is None and message.author is None and message.metadata is None:
-        return message, clean_text(message.content)
     try:
+        if message.usage is None and message.author is None and message.metadata is None:
+            return message, clean_text(message.content)
         if message.usage is not None:
             check_usage(message.usage)
         author = None if message.author is None else clean_text(message.author, "author").decode()

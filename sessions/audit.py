@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from sessions.census import CensusKeeper
 from sessions.cipher import RecordCipher, Unopened
+from sessions.errors import Tampered
 from sessions.live import moment
 from sessions.message import JsonValue
 from sessions.passengers import Passenger, aboard
@@ -26,6 +27,7 @@ from sessions.records import AuditRow, Census, Mail
 from sessions.store import Store
 
 BATCH = 1_000
+_FIRST, _LAST = -(1 << 63), (1 << 63) - 1  # the numbers that a column holds; we count from 1
 _TIME, _PLACE = struct.Struct(">q"), struct.Struct(">qq")
 _actor: ContextVar[str] = ContextVar("palaver_actor", default="program")  # who is not named
 
@@ -35,6 +37,7 @@ class AuditKind(Enum):
 
     RESET = "reset"
     RESTORE = "restore"
+    STATUS = "status"  # a conversation was paused, archived, taken up by an operator
     EXPORT = "export"
     IMPORT = "import"
     ERASURE = "erasure"
@@ -90,19 +93,20 @@ class Audit:
 
     async def backwards(self) -> AsyncIterator[AuditEntry]:
         """Go through all entries, the newest first, a few in memory at a time."""
-        newest = await self._store.newest_audit(1)
-        number = newest[0].number if newest else 0
-        while number > 0:
-            rows = await self._store.audit(max(number - BATCH, 0), min(number, BATCH))
-            for row in reversed([row for row in rows if row.number <= number]):
+        rows = await self._store.newest_audit(BATCH)
+        while rows:
+            for row in rows:
                 yield self._opened(row)
-            number -= BATCH
+            rows = await self._before(rows[-1].number)
 
     async def verify(self) -> list[str]:
         """Follow the chain from its beginning; give what does not fit, in words."""
-        link, number = b"", 0
-        while rows := await self._store.audit(number, BATCH):
+        link, number, after = b"", 0, _FIRST
+        while rows := await self._store.audit(after, BATCH):
+            after = rows[-1].number
             for row in rows:
+                if row.number < 1:
+                    return [f"the audit: there is an entry {row.number}"]
                 if row.number != number + 1:
                     return [f"the audit: entry {number + 1} is missing"]
                 if not self._cipher.verify(self._chained(link, row), row.link):
@@ -113,6 +117,21 @@ class Audit:
 
     # -- inside --------------------------------------------------------------------------------
 
+    async def _before(self, number: int) -> list[AuditRow]:
+        """Give the entries before one, the newest first; where there are gaps somebody has made them."""
+        rows = await self._store.audit(max(number - BATCH - 1, _FIRST), BATCH)
+        found = [row for row in rows if row.number < number]
+        if not found and await self._any_between(_FIRST, number):
+            low, high = _FIRST, number - 1  # the next one is above low, and not above high
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if await self._any_between(middle, number) else (low, middle)
+            found = await self._store.audit(low, 1)
+        return found[::-1]
+
+    async def _any_between(self, after: int, number: int) -> bool:
+        return any(row.number < number for row in await self._store.audit(after, 1))
+
     def _mail(self, kind: AuditKind, about: Mapping[str, JsonValue]) -> Mail:
         at = self._now()
         said: dict[str, JsonValue] = {"kind": kind.value, "by": _actor.get(), "about": dict(about)}
@@ -121,6 +140,8 @@ class Audit:
 
         def follow(newest: AuditRow | None) -> Sequence[AuditRow]:
             number, link = (1, b"") if newest is None else (newest.number + 1, newest.link)
+            if number > _LAST:
+                raise Tampered("the audit")
             row = AuditRow(number, at, body, b"")
             return [row._replace(link=self._cipher.mac(self._chained(link, row)))]
 

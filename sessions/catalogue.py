@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from sessions.address import Address
 from sessions.errors import Ambiguous, InvalidValue, NotFound, SessionLocked, Tampered
-from sessions.live import LiveSession
+from sessions.live import LATEST, LiveSession
 from sessions.message import ROLE_NAMES, RoleName
 from sessions.records import SessionRow
 from sessions.session import Session, Status, looks_like_id
@@ -22,6 +22,7 @@ from sessions.vault import Vault
 
 Snapshot = Callable[[SessionRow], Session]
 BATCH = 200
+_DAYS = LATEST // 86_400_000
 PROJECT = "project"  # the metadata that tells what a conversation belongs to
 SortBy = Literal["date", "title", "messages", "tokens"]
 _ORDERS: dict[SortBy, Order] = {"date": "last_activity_at", "messages": "message_count", "tokens": "tokens"}
@@ -74,7 +75,7 @@ class Count(NamedTuple):
     """So many messages of one role on one day in UTC, in one conversation."""
 
     session: int
-    day: int  # since 1970-01-01
+    day: int | None  # since 1970-01-01; None for messages whose time is damaged
     role: RoleName
     messages: int
 
@@ -160,8 +161,11 @@ class Catalogue:
 
     async def counts(self) -> list[Count]:
         """Count the stored messages of each conversation by day and role, those on other branches included."""
-        counted = await self._store.count_messages()
-        return [Count(number, day, ROLE_NAMES[role], many) for number, day, role, many in counted if role in ROLE_NAMES]
+        return [
+            Count(number, day if 0 <= day < _DAYS else None, ROLE_NAMES[role], many)
+            for number, day, role, many in await self._store.count_messages()
+            if role in ROLE_NAMES
+        ]
 
     async def ids(self) -> dict[int, str]:
         """Give the id of every conversation by its number."""

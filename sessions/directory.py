@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from sessions.account import Account
 from sessions.address import Address
 from sessions.audit import Audit, AuditKind
 from sessions.cache import SessionCache
 from sessions.errors import Ambiguous, InvalidValue, NotFound, SessionLocked, Tampered, VaultError
-from sessions.live import LiveSession, moment
+from sessions.live import LiveSession, maybe_moment, moment
 from sessions.message import Usage
 from sessions.preferences import Preferences
 from sessions.records import SessionRow
@@ -140,9 +139,9 @@ class Directory:
                 title="[unreadable]",
                 tags=(),
                 model=None,
-                created_at=_maybe_moment(row.created_at),
-                last_activity_at=_maybe_moment(row.last_activity_at),
-                updated_at=_maybe_moment(row.updated_at),
+                created_at=maybe_moment(row.created_at) or moment(0),
+                last_activity_at=maybe_moment(row.last_activity_at) or moment(0),
+                updated_at=maybe_moment(row.updated_at) or moment(0),
                 message_count=row.message_count,
                 usage=Usage(),
             )
@@ -178,11 +177,3 @@ def _numbered(sessions: Sequence[Session], wanted: str) -> list[Session]:
     """Give the session at a number of the list, as a list of at most one."""
     number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 10 else 0
     return list(sessions[number - 1 : number]) if number else []
-
-
-def _maybe_moment(milliseconds: int) -> datetime:
-    """Give the time that a damaged row says, or 1970 if it says none."""
-    try:
-        return moment(milliseconds)
-    except (ValueError, OverflowError, OSError):
-        return moment(0)

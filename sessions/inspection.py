@@ -12,6 +12,7 @@ from sessions.errors import SessionError, Tampered
 from sessions.mailbox import Mailbox
 from sessions.preferences import Preferences
 from sessions.records import SessionRow
+from sessions.session import named
 from sessions.store import Store
 from sessions.transcripts import PAGE, Transcripts
 
@@ -104,7 +105,7 @@ class Inspection:
             linked = set(await self._store.sources_of(row.number))
             extra = await self._store.strays(row.number, live.row.stored, live.row.entries)
         except SessionError as error:
-            return [f"session {row.id}: {error}"]
+            return [f"session {named(row.id)}: {error}"]
         problems = []
         if unreadable:
             problems.append(f"session {row.id}: {unreadable} of {live.row.stored} messages do not open or are missing")

@@ -14,15 +14,17 @@ from datetime import datetime
 from sessions.audit import Audit, AuditKind
 from sessions.errors import Ambiguous, InvalidValue, KeyRefused, NotFound, VaultError
 from sessions.keys import KeyProvider
-from sessions.live import moment
-from sessions.master_key import PRIMARY, READABLE, MasterKey
+from sessions.live import maybe_moment
+from sessions.master_key import PRIMARY, READABLE, MasterKey, names_a_key
 from sessions.passengers import riding
 from sessions.records import Foundation, KeyringRow
+from sessions.session import named
 from sessions.store import Store
 from sessions.vault import Vault
 
 BATCH = 1_000
 MISSING = "missing"  # the state of a key that wraps something and stands in no keyring
+DAMAGED = "damaged"  # stands for what wrapped keys name that are damaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,9 @@ class Keyring:
         listed = [self._standing(row, wraps[row.kid], secrets.count(row.kid)) for row in foundation.keyring]
         listed.sort(key=lambda key: key.state != PRIMARY)
         strays = wraps.keys() - {row.kid for row in foundation.keyring}
-        return listed + [_stray(kid, wraps[kid]) for kid in sorted(strays)]
+        missing = [_stray(kid.hex(), MISSING, wraps[kid]) for kid in sorted(strays) if names_a_key(kid)]
+        damaged = sum(wraps[kid] for kid in strays if not names_a_key(kid))
+        return listed + missing + [_stray("?", DAMAGED, damaged)] * bool(damaged)
 
     async def find(self, which: str) -> str:
         """Find a key by its id or the beginning of it. Raises `NotFound` or `Ambiguous`."""
@@ -121,7 +125,7 @@ class Keyring:
                 try:
                     self._vault.session_cipher(key.id, key.wrapped, key.commitment)
                 except VaultError as error:
-                    yield f"session {key.id}: {error}"
+                    yield f"session {named(key.id)}: {error}"
             after = keys[-1].number
             await asyncio.sleep(0)
 
@@ -145,17 +149,15 @@ class Keyring:
             kid=row.kid.hex(),
             provider=row.provider,
             state=row.state,
-            created_at=moment(row.created_at),
+            created_at=maybe_moment(row.created_at),
             offered=self._vault.knows(row.kid),
             sessions=sessions,
             secrets=secrets,
         )
 
 
-def _stray(kid: bytes, sessions: int) -> KeyStanding:
-    return KeyStanding(
-        kid=kid.hex(), provider="?", state=MISSING, created_at=None, offered=False, sessions=sessions, secrets=0
-    )
+def _stray(kid: str, state: str, sessions: int) -> KeyStanding:
+    return KeyStanding(kid=kid, provider="?", state=state, created_at=None, offered=False, sessions=sessions, secrets=0)
 
 
 def _try(provider: KeyProvider, row: KeyringRow, foundation: Foundation) -> MasterKey | None:

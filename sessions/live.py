@@ -36,6 +36,7 @@ _ENTRY_AAD = struct.Struct(">QBQ")  # id, kind, time
 _PROFILE_AAD = struct.Struct(">qq")  # session number, profile version
 _HEAD = struct.Struct(">16q")
 _MAX_TOKENS = 0xFFFFFFFF
+LATEST = 253_370_764_800_000  # ms to the year 9999, whose last hours are no time in some zones
 
 
 class LiveSession:
@@ -224,7 +225,8 @@ class LiveSession:
             row.next_reset_at or 0, row.head, row.stored, row.entries, row.message_count, row.input_tokens,
             row.output_tokens, row.cached_tokens, row.version, row.profile_version, len(row.status),
         )  # fmt: skip
-        return self._head_label + _hashes(row) + numbers + row.status.encode()
+        fixed = self._fixed if row is self.row else self._head_label + _hashes(row)
+        return fixed + numbers + row.status.encode()
 
     def head_mac(self, row: SessionRow) -> bytes:
         """Authenticate every field of the row."""
@@ -285,6 +287,11 @@ def _hashes(row: SessionRow) -> bytes:
 def moment(milliseconds: int) -> datetime:
     """Give an aware datetime in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def maybe_moment(milliseconds: int) -> datetime | None:
+    """Give the time that a row says which may be damaged; None if it says none that could be."""
+    return moment(milliseconds) if 0 <= milliseconds < LATEST else None
 
 
 def unreadable(seq: int) -> Message:

@@ -554,6 +554,10 @@ class SessionManager:
         """Do again what was taken back. Raises `NothingToUndo` if nothing was."""
         return await self._repeat(self._parts.timeline.redo, address, steps)
 
+    async def can_redo(self, address: Address) -> bool:
+        """Tell whether `redo` has something to do."""
+        return await self._parts.timeline.can_redo(address)
+
     async def _repeat(self, once: Callable[[Address], Awaitable[Step]], address: Address, steps: int) -> list[Step]:
         """Go step by step; running out of steps after the first is no error."""
         if not 1 <= steps <= MAX_STEPS:
@@ -746,26 +750,32 @@ class SessionManager:
     # -- care ----------------------------------------------------------------------------------
 
     async def cleanup(
-        self, *, older_than: str | timedelta = "30d", keep_checkpoints: bool = True, archived_only: bool = False
+        self,
+        *,
+        older_than: str | timedelta = "30d",
+        keep_checkpoints: bool = True,
+        archived_only: bool = False,
+        among: Sequence[str] | None = None,
     ) -> int:
         """Erase sessions without activity for `older_than`, such as `30d` or `12h`; give their number.
 
-        With `keep_checkpoints` those that have one stay, with `archived_only` those that are current.
+        With `keep_checkpoints` those that have one stay, with `archived_only` those that are current, with `among`
+        all that have none of these ids.
         """
         rows = await self._parts.sweep.older_than(
-            older_than, keep_checkpoints=keep_checkpoints, archived_only=archived_only
+            older_than, keep_checkpoints=keep_checkpoints, archived_only=archived_only, among=among
         )
-        # Forks first, which have higher numbers: nothing is handed over to what goes as well.
-        rows.sort(key=lambda row: row.number, reverse=True)
         erased = 0
         for start in range(0, len(rows), AT_ONCE):
             erased += (await self._parts.erasure.erase(rows[start : start + AT_ONCE], unused=True)).sessions
         return erased
 
-    async def cleanup_preview(self, *, older_than: str | timedelta, keep_checkpoints: bool = True) -> Receipt:
-        """Count what `cleanup` would erase."""
+    async def cleanup_preview(
+        self, *, older_than: str | timedelta, keep_checkpoints: bool = True
+    ) -> tuple[list[str], Receipt]:
+        """List and count what `cleanup` would erase, in the order in which it would."""
         rows = await self._parts.sweep.older_than(older_than, keep_checkpoints=keep_checkpoints, archived_only=False)
-        return Receipt(sessions=len(rows), messages=sum(row.stored for row in rows))
+        return [row.id for row in rows], Receipt(sessions=len(rows), messages=sum(row.stored for row in rows))
 
     async def addresses_of(self, platform: str, user_id: str) -> list[Address]:
         """List every address of somebody, before all bot accounts and in all chats known here: for operators only."""

@@ -18,6 +18,7 @@ from sessions.session_key import length_prefixed
 
 WRAP_HEADER = bytes((0xC5, 1))
 WRAP_SIZE = 70
+KID_SIZE = 8
 PRIMARY, READABLE = "primary", "readable"  # the states a key can be in
 
 
@@ -27,7 +28,7 @@ class MasterKey(Secret):
     __slots__ = ("_check", "_kek", "_nonce_key", "kid")
 
     def __init__(self, master: bytes, salt: bytes) -> None:
-        self.kid = derive(master, salt, "palaver/v1/kid", 8)
+        self.kid = derive(master, salt, "palaver/v1/kid", KID_SIZE)
         self._kek = AESGCM(derive(master, salt, "palaver/v1/kek"))
         self._nonce_key = derive(master, salt, "palaver/v1/kek-nonce")
         self._check = derive(master, salt, "palaver/v1/check")
@@ -57,6 +58,11 @@ class MasterKey(Secret):
         fields = length_prefixed(row.provider, row.parameters, row.state)
         times = struct.pack(">qq", row.created_at, foundation.created_at)
         return hmac.digest(self._check, foundation.install_id + self.kid + times + fields, "sha256")
+
+
+def names_a_key(kid: bytes) -> bool:
+    """Tell whether this can be the id of a key; what is cut out of a damaged wrapped key need not be."""
+    return len(kid) == KID_SIZE
 
 
 def primary_row(foundation: Foundation) -> KeyringRow:

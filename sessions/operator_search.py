@@ -18,7 +18,7 @@ from datetime import datetime
 from sessions.address import Address, ChatKind
 from sessions.catalogue import Listed, Wanted, fits
 from sessions.errors import NotFound, SessionLocked, Tampered
-from sessions.live import LiveSession
+from sessions.live import LATEST, LiveSession
 from sessions.message import ROLE_NAMES, Message
 from sessions.profile import Profile
 from sessions.records import MAX_SEQUENCE, SEQUENCE_BITS, MessageFields, SessionRow, position_of, record_id
@@ -66,6 +66,7 @@ class Tally:
     last_ms: int | None = None
     replies: int = 0  # that follow a person's message
     waited_ms: int = 0  # for those together
+    timeless: int = 0  # messages whose time is damaged; they are on no day
 
 
 class OperatorSearch:
@@ -98,10 +99,16 @@ class OperatorSearch:
             there = [rows[number] for number in batch if number in rows]
             lives = await self._opened([row for row in there if row.updated_at >= low], wanted, look)
             async for live, run, messages in self._messages(lives, look):
-                asked = reversed([row for row in messages if low <= row[5] < high] if bounded else messages)
+                asked = [row for row in reversed(messages) if low <= row[5] < high] if bounded else messages[::-1]
+                opened = 0
                 for row, text in run.live.texts(asked):
+                    opened += 1
                     if terms.found_in(text):
                         yield self._hit(live, run, row)
+                if opened < len(asked) and (fresh := await self._resealed(run.live)):
+                    for row, text in fresh.texts(asked):
+                        if terms.found_in(text):
+                            yield self._hit(fresh if live is run.live else live, run._replace(live=fresh), row)
             look.seen += len(batch)
 
     async def first_words(self, found: Sequence[Listed]) -> dict[str, str]:
@@ -139,16 +146,16 @@ class OperatorSearch:
 
     async def _opened(self, rows: Sequence[SessionRow], wanted: Wanted, look: Look) -> list[LiveSession]:
         """Open the conversations that are wanted."""
-        lives = []
+        lives, lean = [], not wanted.needs_opening
         for row in rows:
             try:
-                live = await self._read(row, lean=not wanted.needs_opening)
+                live = await self._read(row, lean=lean)
             except NotFound:
                 continue
             except (Tampered, SessionLocked):
                 look.unopened += 1
                 continue
-            if not wanted.needs_opening or fits(_listed(live), wanted):
+            if lean or fits(_listed(live), wanted):
                 lives.append(live)
         return lives
 
@@ -177,6 +184,15 @@ class OperatorSearch:
         if row.entries:
             live.read_journal(await self._store.journal(row.number))
         return live
+
+    async def _resealed(self, live: LiveSession) -> LiveSession | None:
+        """Open a conversation anew if it got another data key between its row and its messages."""
+        row = await self._store.session_by_number(live.row.number)
+        if row is None or row.commitment == live.row.commitment:
+            return None
+        with suppress(NotFound, Tampered, SessionLocked):
+            return await self._read(row)
+        return None
 
     # -- messages ------------------------------------------------------------------------------
 
@@ -237,7 +253,10 @@ class OperatorSearch:
         reads = await asyncio.gather(*(self._store.messages(place, place, 1, newest=False) for place in places))
         words = {}
         for (live, run), rows in zip(firsts, reads, strict=True):
-            for _, text in run.live.texts(rows):
+            found = list(run.live.texts(rows))
+            if rows and not found and (fresh := await self._resealed(run.live)):
+                found = list(fresh.texts(rows))
+            for _, text in found:
                 words[live.row.id] = str(text[:OPENING], "utf-8", "ignore")
         return words
 
@@ -267,6 +286,9 @@ def _neighbours(rows: Iterable[SessionRow]) -> Iterator[tuple[int, int, int]]:
 def _count(tally: Tally, role: str, at: int, asked: int) -> int:
     """Count one message; give when a person asked what is not answered yet, or 0."""
     tally.roles[role] += 1
+    if not 0 <= at < LATEST:
+        tally.timeless += 1
+        return asked
     tally.days[at // DAY_MS, role] += 1
     tally.first_ms, tally.last_ms = tally.first_ms or at, at
     if role == "assistant" and asked:

@@ -19,11 +19,12 @@ from sessions.audit import Audit, AuditKind
 from sessions.cache import SessionCache
 from sessions.errors import KeyRefused, NotFound, StaleSession, VaultError
 from sessions.live import LiveSession
-from sessions.master_key import PRIMARY, READABLE, primary_row
+from sessions.master_key import PRIMARY, READABLE, names_a_key, primary_row
 from sessions.message import JsonValue
 from sessions.passengers import riding
 from sessions.preferences import Preferences
 from sessions.records import Foundation, Rewrap, WrappedKey
+from sessions.session import named
 from sessions.store import Store
 from sessions.vault import Vault
 
@@ -118,7 +119,8 @@ class Rotation:
     async def _check(self, kid: str) -> None:
         if not self._vault.knows(bytes.fromhex(kid)):
             raise KeyRefused(f"key {kid} is not at hand; restart with the settings that name it, and try again")
-        wanted = [key.hex() for key in await self._store.count_wrapped() if not self._vault.knows(key)]
+        wraps = await self._store.count_wrapped()
+        wanted = [key.hex() for key in wraps if names_a_key(key) and not self._vault.knows(key)]
         if wanted:
             raise KeyRefused(
                 f"sessions are wrapped with key {' and '.join(sorted(wanted))}, which is not at hand; "
@@ -145,7 +147,7 @@ class Rotation:
             try:
                 changes.append(Rewrap(key.number, key.wrapped, self._vault.rewrapped(key.id, key.wrapped)))
             except VaultError as error:
-                failed.append(f"session {key.id}: {error}")
+                failed.append(f"session {named(key.id)}: {error}")
         moved = await self._store.rewrap(changes) if changes else 0
         return Step(after=keys[-1].number if keys else after, moved=moved, failed=tuple(failed), done=not keys)
 
@@ -165,8 +167,8 @@ class Rotation:
         except NotFound:
             return None  # erased meanwhile
         except (VaultError, StaleSession) as error:
-            return f"session {key.id}: {error}"
-        return f"session {key.id}: {unopened} records do not open and stay as they are" if unopened else None
+            return f"session {named(key.id)}: {error}"
+        return f"session {named(key.id)}: {unopened} records do not open and stay as they are" if unopened else None
 
     async def _under_new_key(self, live: LiveSession) -> int:
         row = await self._store.session(live.row.id)  # its key may have been wrapped anew since it was opened

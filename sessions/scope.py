@@ -32,6 +32,11 @@ class Scope(Enum):
         raise InvalidValue(f"scope {text!r} is not one of {allowed}")
 
     @property
+    def is_shared(self) -> bool:
+        """Tell whether others take part in a conversation of this scope, so that it is nobody's alone."""
+        return self in (Scope.PER_CHANNEL, Scope.MAIN)
+
+    @property
     def short(self) -> str:
         """The spelling used in chat: `main`, `peer`, `channel`, `channel-peer`."""
         return self.value.removeprefix("per-")

@@ -60,3 +60,8 @@ def new_id() -> str:
 def looks_like_id(text: str) -> bool:
     """Tell whether `text` could be an id or the beginning of one."""
     return 0 < len(text) <= ID_LENGTH and all(char in _ALPHABET for char in text.lower())
+
+
+def named(session_id: str) -> str:
+    """Name a session whose stored id may have been changed, without characters that could do harm in a terminal."""
+    return session_id if looks_like_id(session_id) else ascii(session_id[:40])

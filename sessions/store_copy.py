@@ -58,7 +58,7 @@ class Copied:
 class StoreCopy:
     """Makes `target` hold what `source` holds."""
 
-    def __init__(self, source: Store, target: Store, census: CensusKeeper, progress: Progress) -> None:
+    def __init__(self, source: Store, target: Store, census: CensusKeeper, progress: Progress | None) -> None:
         self._source, self._target, self._census, self._progress = source, target, census, progress
         self._copied = Copied()
 
@@ -118,7 +118,8 @@ class StoreCopy:
             there = await self._target.sessions_by_number([row.number for row in rows])
             yield rows, {row.number: row for row in there}
             seen += len(rows)
-            self._progress(min(seen, total), total)
+            if self._progress is not None:
+                self._progress(min(seen, total), total)
 
     async def _update(self, *, current: bool) -> None:
         async for rows, there in self._pages():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 
 from sessions.cache import SessionCache
@@ -122,12 +122,20 @@ class Sweep:
         self._followed = True
 
     async def older_than(
-        self, age: str | timedelta, *, keep_checkpoints: bool, archived_only: bool
+        self,
+        age: str | timedelta,
+        *,
+        keep_checkpoints: bool,
+        archived_only: bool,
+        among: Sequence[str] | None = None,
     ) -> list[SessionRow]:
-        """List the sessions without activity for that long."""
+        """List the sessions without activity for that long, of all or of these ids; forks before what they came from.
+
+        Whatever goes together with a fork need not be handed over to it.
+        """
         before = self._now() - int(parse_age(age).total_seconds() * 1000)
         found = []
-        async for row in self._rows():
+        async for row in self._rows() if among is None else self._named(among):
             if max(row.last_activity_at, row.updated_at) >= before or self._lanes.is_busy(row.id):
                 continue
             if archived_only and row.status in _CURRENT:
@@ -138,7 +146,7 @@ class Sweep:
                 continue  # its times may be what was changed, or it was erased meanwhile
             if not (keep_checkpoints and _has_checkpoint(live)):
                 found.append(row)
-        return found
+        return sorted(found, key=lambda row: row.number, reverse=True)
 
     async def _current(self) -> AsyncIterator[LiveSession]:
         async for row in self._rows():
@@ -147,6 +155,12 @@ class Sweep:
                     yield await self._cache.get(row.id)
                 except (VaultError, NotFound):
                     continue
+
+    async def _named(self, session_ids: Sequence[str]) -> AsyncIterator[SessionRow]:
+        for session_id in dict.fromkeys(session_ids):
+            row = await self._store.session(session_id)
+            if row is not None:
+                yield row
 
     async def _rows(self) -> AsyncIterator[SessionRow]:
         last = 0

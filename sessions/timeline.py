@@ -182,6 +182,11 @@ class Timeline:
             except NotFound:
                 raise NothingToUndo("redo") from None
 
+    async def can_redo(self, address: Address) -> bool:
+        """Tell whether something was taken back that can be done again."""
+        live = await self._directory.current(address)
+        return live is not None and live.journal.redoable(live.place) is not None
+
     async def _retrace(self, live: LiveSession, move: Move, target: Place, *, undone: bool) -> Step:
         if target.session_id != live.row.id:
             return await self._change_session(live, move, target, undone=undone)

@@ -12,6 +12,7 @@ from bot.commands.binding import bind, bind_options
 from bot.commands.command import Command, may_use
 from bot.commands.completion import complete
 from bot.commands.context import Context, Result
+from bot.commands.directions import directed
 from bot.commands.failures import failure
 from bot.commands.lookup import find_command
 from bot.commands.parameters import Parameters
@@ -34,7 +35,8 @@ async def run_command(
         parameters = bind(command, rest)
     except SessionError as error:
         return failure(error)
-    return await invoke(command, context, parameters, pending)
+    result = await invoke(command, context, parameters, pending)
+    return directed(result, context.address) if isinstance(result, Reply) else result
 
 
 async def run_call(

@@ -399,10 +399,13 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         path=("mydata",),
-        summary="Give you a copy of everything stored of you",
+        summary="Give you an archive of everything stored of you",
         topic=Topic.PRIVACY,
         handler=privacy.mydata,
         example="/mydata",
+        parameters=(
+            Parameter(name="part", kind=Kind.TEXT, summary="the id that the next part begins with, of a large archive"),
+        ),
         private=True,
     ),
     Command(

@@ -35,8 +35,9 @@ async def undo(context: Context, parameters: Parameters) -> Reply:
 
 
 async def redo(context: Context, parameters: Parameters) -> Reply:
-    """Answer /redo [n]."""
-    await context.services.stop(context.address)
+    """Answer /redo [n]; where there is nothing to go forward to, what runs here goes on."""
+    if await context.sessions.can_redo(context.address):
+        await context.services.stop(context.address)
     steps = await context.sessions.redo(context.address, steps=parameters.number("n", 1))
     return Reply(text=f"Did again {_told(context, steps)} `/undo` takes it back.")
 

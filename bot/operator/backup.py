@@ -17,6 +17,7 @@ from bot.shell import tell
 from bot.startup import ExitCode
 from config.settings import Settings
 from sessions.errors import NotFound
+from sessions.live import maybe_moment
 from sessions.sqlite.backup import Contents, back_up, look_into
 
 
@@ -52,13 +53,13 @@ def contents_in_words(holds: Contents) -> str:
 
 def contents_as_json(holds: Contents) -> dict[str, object]:
     """Give what is in a store file as JSON."""
-    newest = None if holds.newest is None else datetime.fromtimestamp(holds.newest / 1000, UTC).isoformat()
+    newest = None if holds.newest is None else maybe_moment(holds.newest)
     return {
         "schema": holds.version,
         "sessions": holds.sessions,
         "messages": holds.messages,
         "keys": list(holds.keys),
-        "newest": newest,
+        "newest": None if newest is None else newest.isoformat(),
     }
 
 

@@ -229,6 +229,7 @@ def resume(
 @click.option("--older-than", metavar="AGE", help="Those last used longer ago than this, such as 30d or 12h.")
 @click.option("--status", metavar="STATUS", help="Those of this status: active, paused, completed, error or expired.")
 @click.option("--person", metavar="PERSON", help="Those of this person, such as telegram:42.")
+@click.option("--shared", is_flag=True, help="With --person: also what others share with them; else that stays.")
 @click.option("--all", "everything", is_flag=True, help="Every conversation there is.")
 @click.option("--confirm", is_flag=True, help="Ask before, which is the default.")
 @_YES
@@ -242,6 +243,7 @@ def delete(
     older_than: str | None,
     status: str | None,
     person: str | None,
+    shared: bool,
     everything: bool,
     confirm: bool,
     yes: bool,
@@ -252,12 +254,15 @@ def delete(
 ) -> int:
     """Erase conversations for good: those named, or those that fit every condition.
 
-    It asks before, saying how many they are; without a terminal it needs --yes.
+    It asks before, saying how many they are; without a terminal it needs --yes. With --person, conversations of
+    groups that the person began stay: they are others' as well. --shared takes them too.
     """
     conditions = (before, older_than, status, person)
     ways = bool(which) + any(one is not None for one in conditions) + everything
     if ways != 1:
         raise click.UsageError("Name sessions by their ids, or by conditions, or all of them with --all.")
+    if shared and person is None:
+        raise click.UsageError("--shared goes with --person: everything else takes shared conversations anyway.")
     if confirm and (yes or force):
         raise click.UsageError("--confirm asks, --yes and --force do not: use only one of them.")
     from bot.operator.deleting import Deletion, run_delete
@@ -268,6 +273,7 @@ def delete(
         older_than=older_than,
         status=status,
         person=person,
+        shared=shared,
         everything=everything,
         yes=yes or force,
         as_json=as_json,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 
+from bot.arguments import Request, flag_of, object_of, optional_text_of, text_of, texts_of
 from bot.console_address import console_address
 from bot.control import Answer
-from bot.operations import Operation, Request, text_of, texts_of
-from bot.operator.deletion import CLEAN, ERASE, clean, erase
+from bot.operations import Operation
+from bot.operator.deletion import CLEAN, ERASE, clean, erase, parse_status
 from sessions.audit import AuditKind
 from sessions.errors import InvalidValue
 from sessions.lifecycle import MAX_TITLE
@@ -34,10 +34,10 @@ async def create(sessions: SessionManager, request: Request) -> Answer:
         console_address(text_of(request, "user")),
         title=text_of(request, "title"),
         tags=texts_of(request, "tags"),
-        model=_optional(request, "model"),
-        backend=_optional(request, "backend"),
-        metadata=_object_of(request, "metadata"),
-        aside=request.get("aside") is not False,
+        model=optional_text_of(request, "model"),
+        backend=optional_text_of(request, "backend"),
+        metadata=object_of(request, "metadata"),
+        aside=flag_of(request, "aside", default=True),
     )
     return described(session)
 
@@ -56,7 +56,7 @@ async def amend(sessions: SessionManager, request: Request) -> Answer:
         session.id,
         add_tags=texts_of(request, "tag"),
         remove_tags=texts_of(request, "untag"),
-        set_metadata=_object_of(request, "set"),
+        set_metadata=object_of(request, "set"),
         unset_metadata=texts_of(request, "unset"),
     )
     return {"session": changed.id, "tags": list(changed.tags), "before": list(session.tags)}
@@ -65,12 +65,12 @@ async def amend(sessions: SessionManager, request: Request) -> Answer:
 async def fork(sessions: SessionManager, request: Request) -> Answer:
     """Begin a conversation that goes on from another; it waits, so that nobody finds themselves in it."""
     source = await _found(sessions, text_of(request, "session"))
-    return described(await sessions.fork(source.id, title=_optional(request, "title"), aside=True))
+    return described(await sessions.fork(source.id, title=optional_text_of(request, "title"), aside=True))
 
 
 async def set_status(sessions: SessionManager, request: Request) -> Answer:
     """Set a status of several conversations; if one is not there or does not open, of none."""
-    which, wanted = texts_of(request, "sessions"), Status(text_of(request, "status"))
+    which, wanted = texts_of(request, "sessions"), parse_status(text_of(request, "status"))
     if len(which) > MOST_AT_ONCE:
         raise InvalidValue(f"at most {MOST_AT_ONCE} sessions at once, these are {len(which)}")
     found = {session.id: session for session in [await _found(sessions, one) for one in which]}
@@ -81,9 +81,10 @@ async def _set(sessions: SessionManager, session: Session, wanted: Status) -> bo
     """Set a status unless it is so already; tell whether it was changed."""
     if session.status is wanted or (wanted is Status.COMPLETED and session.status in _ARCHIVED):
         return False
-    ends = wanted is Status.COMPLETED and session.status.is_current
-    noting = sessions.audit.noting(AuditKind.RESET, how="archive", session=session.id) if ends else nullcontext()
-    with noting:
+    about: dict[str, JsonValue] = {"session": session.id, "before": session.status.value, "after": wanted.value}
+    ends = wanted is Status.COMPLETED and session.status.is_current  # a reset by another name
+    kind, how = (AuditKind.RESET, {"how": "archive"}) if ends else (AuditKind.STATUS, {})
+    with sessions.audit.noting(kind, **how, **about):
         await sessions.set_status(session.id, wanted)
     return True
 
@@ -104,17 +105,6 @@ def described(session: Session) -> Mapping[str, JsonValue]:
 async def _found(sessions: SessionManager, which: str) -> Session:
     """Find a conversation, and open it: what is damaged is not changed."""
     return await sessions.get_session((await sessions.catalogue.find(which)).session.id)
-
-
-def _optional(request: Request, name: str) -> str | None:
-    return None if request.get(name) is None else text_of(request, name)
-
-
-def _object_of(request: Request, name: str) -> Mapping[str, JsonValue]:
-    value = request.get(name) or {}
-    if not isinstance(value, dict):
-        raise InvalidValue(f"the request needs an object as {name}")
-    return value
 
 
 SESSION_OPERATIONS: Mapping[str, Operation] = {

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
-from adapters.console.plain import plain
 from bot.control import Answer
 from bot.operation_table import OPERATIONS
 from bot.operations import reading
 from bot.operator.changes import AMEND, RENAME, STATUS
 from bot.operator.errand import run
+from bot.operator.harmless import harmless
 from bot.operator.printed_json import print_json, to_json
 from bot.shell import tell
 from bot.startup import ExitCode
@@ -105,9 +104,9 @@ async def _amend_metadata(
         raise NotFound("metadata", ", ".join(strange))
     await OPERATIONS.carry_out(settings, AMEND, session=session.id, set=written, unset=_words(unset))
     for name, value in written.items():
-        click.echo(f"Session {session.id}: {name} = {_shown(value)}")
+        click.echo(f"Session {session.id}: {harmless(name)} = {_shown(value)}")
     for name in unset:
-        click.echo(f"Session {session.id}: {name} is gone")
+        click.echo(f"Session {session.id}: {harmless(name)} is gone")
 
 
 def _show(session: Session, key: str | None, *, as_json: bool) -> int:
@@ -119,10 +118,10 @@ def _show(session: Session, key: str | None, *, as_json: bool) -> int:
     elif as_json:
         print_json(about)
     else:
-        click.echo(f"Title: {session.title or '(none)'}")
-        click.echo(f"Tags: {', '.join(session.tags) or '(none)'}")
+        click.echo(f"Title: {harmless(session.title or '(none)')}")
+        click.echo(f"Tags: {harmless(', '.join(session.tags)) or '(none)'}")
         for name, value in about.items():
-            click.echo(f"{_clean(name)}: {_shown(value)}")
+            click.echo(f"{harmless(name)}: {_shown(value)}")
     return ExitCode.DONE
 
 
@@ -151,11 +150,7 @@ def _value(text: str) -> JsonValue:
 
 def _shown(value: JsonValue) -> str:
     """Give a value as it is; at a terminal without what that would obey."""
-    return _clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
-def _clean(text: str) -> str:
-    return plain(text) if sys.stdout.isatty() else text
+    return harmless(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _words(texts: tuple[str, ...]) -> list[JsonValue]:

@@ -17,6 +17,7 @@ from bot.operation_table import OPERATIONS
 from bot.operations import operator, reading
 from bot.operator.changes import CREATE, FORK, create
 from bot.operator.errand import run
+from bot.operator.harmless import harmless
 from bot.operator.printed_json import print_json
 from bot.shell import complain, settings_for, tell
 from bot.startup import ExitCode, key_note, key_provider, open_sessions
@@ -145,12 +146,14 @@ def _show(answer: Answer, settings: Settings, *, as_json: bool) -> None:
         about = {("id" if name == "session" else name): value for name, value in answer.items()}
         print_json(about)
         return
-    tags = answer.get("tags")
+    tags, title = answer.get("tags"), str(answer.get("title") or "(none)")
+    backend = str(answer.get("backend") or settings.model.backend)
+    model = str(answer.get("model") or settings.model.name or "(the default)")
     click.echo(f"ID: {answer.get('session')}")
-    click.echo(f"Title: {answer.get('title') or '(none)'}")
-    click.echo(f"Tags: {', '.join(map(str, tags)) if isinstance(tags, list) and tags else '(none)'}")
-    click.echo(f"Provider: {answer.get('backend') or settings.model.backend}")
-    click.echo(f"Model: {answer.get('model') or settings.model.name or '(the default)'}")
+    click.echo(f"Title: {harmless(title)}")
+    click.echo(f"Tags: {harmless(', '.join(map(str, tags))) if isinstance(tags, list) and tags else '(none)'}")
+    click.echo(f"Provider: {harmless(backend)}")
+    click.echo(f"Model: {harmless(model)}")
     click.echo(f"Status: {answer.get('status')}")
     if answer.get("forked_from"):
         click.echo(f"Forked from: {answer.get('forked_from')}")

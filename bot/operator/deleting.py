@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from bot.control import Answer
 from bot.operation_table import OPERATIONS
 from bot.operations import reading
 from bot.operator.confirming import confirmed
-from bot.operator.deletion import CLEAN, ERASE, Doomed, find_doomed, parse_status
+from bot.operator.deletion import CLEAN, ERASE, Doomed, Found, find_doomed, parse_status
 from bot.operator.errand import run
 from bot.operator.printed_json import print_json
 from bot.operator.progress_line import ProgressLine
@@ -41,6 +42,7 @@ class Deletion:
     older_than: str | None = None
     status: str | None = None
     person: str | None = None
+    shared: bool = False
     everything: bool = False
     yes: bool = False
     as_json: bool = False
@@ -62,15 +64,20 @@ def run_delete(wanted: Deletion, *, home: Path | None, config_file: Path | None)
 
     async def errand(settings: Settings) -> int:
         doomed = _doomed(wanted, settings)
-        idents, found = await _found(settings, doomed)
-        if not found.sessions:
-            _tell({"sessions": 0, "messages": 0}, "No session fits; nothing was deleted.", as_json=wanted.as_json)
+        found, counted = await _found(settings, doomed)
+        stays = f"{_staying(found.staying)}; --shared takes {'it' if found.staying == 1 else 'them'} too"
+        after = f" {stays}." if found.staying else ""
+        if not found.idents:
+            words = f"No session fits; nothing was deleted.{after}"
+            _tell({"sessions": 0, "messages": 0}, words, as_json=wanted.as_json)
             return ExitCode.DONE
-        if not confirmed(f"This erases {_counted(found)} for good", yes=wanted.yes):
+        among = f", {found.shared} of them shared with others," if found.shared else ""
+        what = f"This erases {_counted(counted)}{among} for good"
+        if not confirmed(f"{what}; {stays}" if found.staying else what, yes=wanted.yes):
             return ExitCode.UNMET
-        erased = await _erase(settings, doomed, idents)
+        erased = await _erase(settings, doomed, found.idents)
         about = {"sessions": erased.sessions, "messages": erased.messages}
-        _tell(about, f"Deleted {_counted(erased)}.", as_json=wanted.as_json)
+        _tell(about, f"Deleted {_counted(erased)}.{after}", as_json=wanted.as_json)
         return ExitCode.DONE
 
     return run(errand, home=home, config_file=config_file)
@@ -85,7 +92,7 @@ def run_clean(wanted: Cleaning, *, home: Path | None, config_file: Path | None) 
             why = ": sessions.retention_days is 0" if wanted.older_than is None else ""
             _tell({"sessions": 0}, _FOR_EVER.format(why=why), as_json=wanted.as_json)
             return ExitCode.DONE
-        found = await _past(settings, age, keep_checkpoints=wanted.keep_checkpoints)
+        idents, found = await _past(settings, age, keep_checkpoints=wanted.keep_checkpoints)
         old = f"older than {_spoken(age)}"
         if not found.sessions:
             _tell({"sessions": 0}, f"No session is {old}; there is nothing to clean.", as_json=wanted.as_json)
@@ -96,23 +103,22 @@ def run_clean(wanted: Cleaning, *, home: Path | None, config_file: Path | None) 
             return ExitCode.DONE
         if not confirmed(f"This erases {_counted(found)} {old} for good", yes=wanted.yes):
             return ExitCode.UNMET
-        seconds = int(age.total_seconds())
-        answer = await OPERATIONS.carry_out(settings, CLEAN, seconds=seconds, keep=wanted.keep_checkpoints)
-        _tell(answer, f"Deleted {plural(_receipt(answer).sessions, 'session')} {old}.", as_json=wanted.as_json)
+        erased = await _clean(settings, age, idents, keep_checkpoints=wanted.keep_checkpoints)
+        _tell({"sessions": erased}, f"Deleted {plural(erased, 'session')} {old}.", as_json=wanted.as_json)
         return ExitCode.DONE
 
     return run(errand, home=home, config_file=config_file)
 
 
-async def _found(settings: Settings, doomed: Doomed) -> tuple[list[str], Receipt]:
+async def _found(settings: Settings, doomed: Doomed) -> tuple[Found, Receipt]:
     if not doomed.named and not settings.store.path.exists():
-        return [], Receipt(sessions=0, messages=0)
+        return Found(), Receipt(sessions=0, messages=0)
     async with reading(settings) as sessions:
-        idents = await find_doomed(sessions, doomed)
-        return idents, await sessions.erasure_preview(idents)
+        found = await find_doomed(sessions, doomed)
+        return found, await sessions.erasure_preview(found.idents)
 
 
-async def _erase(settings: Settings, doomed: Doomed, idents: list[str]) -> Receipt:
+async def _erase(settings: Settings, doomed: Doomed, idents: Sequence[str]) -> Receipt:
     """Erase what is named at once, and what fits a few at a time: it may be broken off and begun again."""
     if doomed.named:
         return _receipt(await OPERATIONS.carry_out(settings, ERASE, **Doomed(named=tuple(idents)).encode()))
@@ -125,11 +131,26 @@ async def _erase(settings: Settings, doomed: Doomed, idents: list[str]) -> Recei
     return done
 
 
-async def _past(settings: Settings, age: timedelta, *, keep_checkpoints: bool) -> Receipt:
+async def _clean(settings: Settings, age: timedelta, idents: Sequence[str], *, keep_checkpoints: bool) -> int:
+    """Erase what is past its time a few at a time; it may be broken off and begun again."""
+    looked_at = erased = 0
+    with ProgressLine(lambda: f"{looked_at:,} of {len(idents):,} sessions looked at, {erased:,} deleted"):
+        for start in range(0, len(idents), AT_ONCE):
+            among: list[JsonValue] = [*idents[start : start + AT_ONCE]]
+            answer = await OPERATIONS.carry_out(
+                settings, CLEAN, seconds=int(age.total_seconds()), keep=keep_checkpoints, among=among
+            )
+            erased += _receipt(answer).sessions
+            looked_at += len(among)
+    return erased
+
+
+async def _past(settings: Settings, age: timedelta, *, keep_checkpoints: bool) -> tuple[list[str], Receipt]:
     if not settings.store.path.exists():
-        return Receipt(sessions=0, messages=0)
-    async with reading(settings) as sessions:
-        return await sessions.cleanup_preview(older_than=age, keep_checkpoints=keep_checkpoints)
+        return [], Receipt(sessions=0, messages=0)
+    with ProgressLine(lambda: "Looking through all conversations"):
+        async with reading(settings) as sessions:
+            return await sessions.cleanup_preview(older_than=age, keep_checkpoints=keep_checkpoints)
 
 
 def _doomed(wanted: Deletion, settings: Settings) -> Doomed:
@@ -148,6 +169,7 @@ def _doomed(wanted: Deletion, settings: Settings) -> Doomed:
         status=None if wanted.status is None else parse_status(wanted.status),
         person=None if wanted.person is None else _person(wanted.person),
         until=min(ends, default=None),
+        shared=wanted.shared,
     )
 
 
@@ -170,6 +192,10 @@ def _spoken(age: timedelta) -> str:
         if minutes % size == 0:
             return plural(minutes // size, noun)
     return plural(minutes, "minute")
+
+
+def _staying(count: int) -> str:
+    return f"{count:,} more that others share {'stays' if count == 1 else 'stay'}"
 
 
 def _counted(receipt: Receipt) -> str:

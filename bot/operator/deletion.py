@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bot.arguments import Request, count_of, flag_of, optional_text_of, texts_of
 from bot.control import Answer
-from bot.operations import Request, text_of, texts_of
 from bot.pending_answers import take_back
 from sessions.account import Account
 from sessions.catalogue import Listed, Wanted
@@ -22,6 +22,7 @@ from sessions.message import JsonValue
 from sessions.session import Status
 
 ERASE, CLEAN = "erase sessions", "clean sessions"
+_OLDEST = 1_000 * 365 * 86_400  # seconds; with more no time could be worked out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class Doomed:
     status: Status | None = None
     person: str | None = None
     until: datetime | None = None  # last used before this
+    shared: bool = False  # of a person, also what others share with them
 
     def __post_init__(self) -> None:
         conditions = self.status is not None or self.person is not None or self.until is not None
@@ -42,7 +44,12 @@ class Doomed:
             )
 
     def fits(self, found: Listed) -> bool:
-        """Tell whether a conversation fits; of what does not open, time and status may be just what was changed."""
+        """Tell whether a conversation goes: not what somebody shares with others, unless that is asked for."""
+        keeps_shared = self.person is not None and not self.shared
+        return self.is_meant(found) and not (keeps_shared and found.session.scope.is_shared)
+
+    def is_meant(self, found: Listed) -> bool:
+        """Tell whether every condition holds; of what does not open, time and status may be just what was changed."""
         return self.everything or (
             found.address is not None
             and self.status in (None, found.session.status)
@@ -58,28 +65,39 @@ class Doomed:
             "status": None if self.status is None else self.status.value,
             "person": self.person,
             "until": None if self.until is None else self.until.timestamp(),
+            "shared": self.shared,
         }
 
     @classmethod
     def decode(cls, request: Request) -> Doomed:
         """Read what `encode` wrote. Raises `InvalidValue` for anything else: nothing is erased by mistake."""
-        status, person, until = (request.get(name) for name in ("status", "person", "until"))
+        status, until = optional_text_of(request, "status"), request.get("until")
         if until is not None and (isinstance(until, bool) or not isinstance(until, int | float)):
-            raise InvalidValue("the request needs a time as until")
+            raise InvalidValue("'until' has to be a number, seconds since 1970")
         return cls(
             named=tuple(texts_of(request, "sessions")),
-            everything=request.get("all") is True,
-            status=None if status is None else parse_status(text_of(request, "status")),
-            person=None if person is None else text_of(request, "person"),
+            everything=flag_of(request, "all", default=False),
+            status=None if status is None else parse_status(status),
+            person=optional_text_of(request, "person"),
             until=None if until is None else _moment(until),
+            shared=flag_of(request, "shared", default=False),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is to be erased: ids, how many of them others share, and how many stay because others do."""
+
+    idents: Sequence[str] = ()
+    shared: int = 0
+    staying: int = 0
 
 
 async def erase(sessions: SessionManager, request: Request) -> Answer:
     """Erase what is named, all of it or nothing; or, of the sessions given as `among`, those that fit by now."""
     doomed = Doomed.decode(request)
     if doomed.named:
-        return await _erased(sessions, await find_doomed(sessions, doomed))
+        return await _erased(sessions, (await find_doomed(sessions, doomed)).idents)
     while True:
         fitting = await _still_fitting(sessions, texts_of(request, "among"), doomed)
         with suppress(NotFound):  # one was erased since we looked
@@ -106,17 +124,28 @@ async def _still_fitting(sessions: SessionManager, idents: Sequence[str], doomed
 
 
 async def clean(sessions: SessionManager, request: Request) -> Answer:
-    """Erase what nothing happened in for so many seconds."""
-    erased = await sessions.cleanup(older_than=_age(request), keep_checkpoints=request.get("keep") is not False)
+    """Erase what nothing happened in for so many seconds; with `among`, of these ids alone."""
+    among = texts_of(request, "among") if "among" in request else None
+    keep = flag_of(request, "keep", default=True)
+    erased = await sessions.cleanup(older_than=_age(request), keep_checkpoints=keep, among=among)
     return {"sessions": erased}
 
 
-async def find_doomed(sessions: SessionManager, doomed: Doomed) -> list[str]:
-    """Give the ids of what is to be erased. Raises `NotFound` or `Ambiguous` if one that is named is not."""
+async def find_doomed(sessions: SessionManager, doomed: Doomed) -> Found:
+    """Find what is to be erased. Raises `NotFound` or `Ambiguous` if one that is named is not."""
     if doomed.named:
-        return list(dict.fromkeys([(await sessions.catalogue.find(one)).session.id for one in doomed.named]))
+        named = [(await sessions.catalogue.find(one)).session for one in doomed.named]
+        going = {one.id: one.scope.is_shared for one in named}
+        return Found(idents=list(going), shared=sum(going.values()))
     wanted = Wanted(status=doomed.status, person=doomed.person, until=doomed.until)
-    return [one.session.id async for one in sessions.catalogue.each(wanted) if doomed.fits(one)]
+    idents, shared, staying = [], 0, 0
+    async for one in sessions.catalogue.each(wanted):
+        if doomed.fits(one):
+            idents.append(one.session.id)
+            shared += one.session.scope.is_shared
+        elif doomed.is_meant(one):
+            staying += 1
+    return Found(idents=idents, shared=shared, staying=staying)
 
 
 def _moment(seconds: float) -> datetime:
@@ -135,7 +164,7 @@ def parse_status(name: str) -> Status:
 
 
 def _age(request: Request) -> timedelta:
-    seconds = request.get("seconds")
-    if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 1:
-        raise InvalidValue("the age must be more than 0, or everything would be erased")
+    seconds = count_of(request, "seconds")
+    if not 1 <= seconds <= _OLDEST:
+        raise InvalidValue(f"'seconds' has to be from 1, or everything would be erased, to {_OLDEST}")
     return timedelta(seconds=seconds)

@@ -12,11 +12,14 @@ from typing import BinaryIO, Protocol
 
 import click
 
+from bot.audit_notes import person_named
 from bot.commands.markup import plural
 from bot.operations import Operations, looked_at, reading
 from bot.operator.encrypted_file import EncryptedWriter
+from bot.operator.harmless import TerminalSink
 from bot.operator.new_file import new_file, refuse_taken
 from bot.operator.progress_bar import progress
+from bot.operator.tables import at_terminal
 from bot.operator.when import since_of, until_of
 from bot.shell import tell
 from bot.startup import ExitCode
@@ -80,6 +83,8 @@ async def export_sessions(settings: Settings, operations: Operations, chosen: Ch
         else:
             target = _folder(chosen.output, chosen.format)
             write = writing.folder
+        if target == STDOUT and chosen.passphrase is not None and at_terminal():
+            raise InvalidValue("an encrypted export is not for a terminal; name a file with -o, or pipe it somewhere")
         if write != writing.folder and target != STDOUT:
             refuse_taken(settings, target, force=chosen.force)
         await _tell_audit(settings, operations, chosen, found)
@@ -150,8 +155,11 @@ class _Writing:
     @contextmanager
     def _opened(self, target: Path) -> Iterator[Sink]:
         if target == STDOUT:
-            with self._sealed(sys.stdout.buffer) as sink:
-                yield sink
+            if at_terminal():
+                yield TerminalSink(sys.stdout.buffer)
+            else:
+                with self._sealed(sys.stdout.buffer) as sink:
+                    yield sink
             sys.stdout.buffer.flush()
             return
         with new_file(target, force=self._chosen.force) as file, self._sealed(file) as sink:
@@ -186,7 +194,7 @@ async def _tell_audit(settings: Settings, operations: Operations, chosen: Chosen
         for session_id in found:
             await looked_at(operations, settings, AuditKind.EXPORT, session=session_id, format=chosen.format)
         return
-    whose: dict[str, JsonValue] = {} if chosen.person is None else {"person": chosen.person}
+    whose: dict[str, JsonValue] = {} if chosen.person is None else {"person": person_named(chosen.person)}
     await looked_at(operations, settings, AuditKind.EXPORT, count=len(found), format=chosen.format, **whose)
 
 

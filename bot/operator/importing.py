@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 import click
 
+from bot.arguments import Request, flag_of, object_of, optional_text_of, text_of, texts_of
 from bot.commands.markup import plural
 from bot.console_address import console_address
 from bot.control import Answer
-from bot.operations import Operation, Operations, Request, text_of, texts_of
+from bot.operations import Operation, Operations
 from bot.operator.offered_files import files_of, keys_of, opened
 from bot.operator.progress_bar import progress
 from bot.shell import tell
@@ -94,18 +95,15 @@ async def import_sessions(
 
 async def take_in(sessions: SessionManager, request: Request) -> Answer:
     """Import files. Raises `InvalidValue` naming file and field; then nothing was imported."""
-    folder, keys = request.get("folder"), request.get("keys")
-    files = files_of(
-        Path(folder) if isinstance(folder, str) else None, [Path(one) for one in texts_of(request, "files")]
-    )
-    known = keys if isinstance(keys, dict) else {}
+    folder, known = optional_text_of(request, "folder"), object_of(request, "keys")
+    files = files_of(None if folder is None else Path(folder), [Path(one) for one in texts_of(request, "files")])
     owners = _Owners(sessions, request)
-    title = request.get("title")
-    async with sessions.arrivals(new_ids=request.get("new_ids") is True) as arrivals:
+    title = optional_text_of(request, "title")
+    async with sessions.arrivals(new_ids=flag_of(request, "new_ids", default=False)) as arrivals:
         for path in files:
             key = known.get(str(path))
             with opened(path, key if isinstance(key, str) else None) as source:
-                await _add_all(arrivals, path, source, owners, title if isinstance(title, str) else None)
+                await _add_all(arrivals, path, source, owners, title)
     done = arrivals.done()
     return {"sessions": done.sessions, "messages": done.messages, "ids": list(done.ids)}
 
@@ -151,15 +149,15 @@ class _Owners:
 
     def __init__(self, sessions: SessionManager, request: Request) -> None:
         self._sessions = sessions
-        self._person, self._user = request.get("person"), request.get("user")
+        self._person, self._user = optional_text_of(request, "person"), optional_text_of(request, "user")
         self._console = console_address(text_of(request, "console"))
         self._found: Address | None = None
 
     async def of(self, transcript: Transcript) -> Address:
         """Give the address that a conversation will belong to."""
-        if isinstance(self._user, str):
+        if self._user is not None:
             return console_address(self._user)
-        if isinstance(self._person, str):
+        if self._person is not None:
             if self._found is None:
                 self._found = await self._somewhere(self._person)
             return self._found

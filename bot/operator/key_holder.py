@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 
 from bot.control import SOCKET, Answer, ask
 from bot.operation_table import OPERATIONS
-from bot.operations import BY, operator, writing
+from bot.operations import operator, writing
 from bot.operator.key_operations import ADOPT, FILE, HERE, PASSPHRASE
 from bot.startup import key_provider
 from config.settings import Settings
+from sessions.audit import acting
 from sessions.errors import NotFound
 from sessions.keys import KeyProvider
 from sessions.manager import SessionManager
@@ -30,7 +31,8 @@ class KeyHolder:
         """Carry out an operation."""
         if self._sessions is None:
             return await OPERATIONS.carry_out(self._settings, name, **arguments)
-        return await OPERATIONS.controls(self._sessions)[name]({"do": name, BY: operator(), **arguments})
+        with acting(operator()):
+            return await OPERATIONS.controls(self._sessions)[name]({"do": name, **arguments})
 
     async def adopt(self) -> str:
         """Have the key at hand there that the settings name, and give its id."""
@@ -48,7 +50,7 @@ async def holding(settings: Settings) -> AsyncIterator[KeyHolder]:
     """Reach the process that holds the store, or hold it here. Raises `NotFound` where nothing was ever stored."""
     if not settings.store.path.exists():
         raise NotFound("store", str(settings.store.path))
-    if await ask(settings.home / SOCKET, {"do": HERE, BY: operator()}) is not None:
+    if await ask(settings.home / SOCKET, {"do": HERE}) is not None:
         yield KeyHolder(settings, None)
         return
     async with writing(settings) as sessions:

@@ -5,10 +5,12 @@ A key never goes through the control socket, only the name of the file that hold
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from bot.arguments import Request, count_of, flag_of, text_of
 from bot.control import Answer
-from bot.operations import Operation, Request, text_of
+from bot.operations import Operation
 from bot.startup import passphrase_in
 from sessions.errors import InvalidValue
 from sessions.keys import KeyFile, KeyProvider
@@ -17,6 +19,7 @@ from sessions.manager import SessionManager
 HERE, ADD, ADOPT, RETIRE = "keys.here", "keys.add", "keys.adopt", "keys.retire"
 BEGIN, STEP, END = "keys.begin", "keys.step", "keys.end"
 FILE, PASSPHRASE = "file", "passphrase"
+_KID = re.compile(r"([0-9a-f]{2})+")
 MOST_NAMED = 100  # sessions that one answer names
 
 
@@ -39,17 +42,17 @@ async def _retire(sessions: SessionManager, request: Request) -> Answer:
 
 
 async def _begin(sessions: SessionManager, request: Request) -> Answer:
-    begun = await sessions.rotation.begin(text_of(request, "key"), deep=request.get("deep") is True)
+    kid = text_of(request, "key")
+    if _KID.fullmatch(kid) is None:
+        raise InvalidValue("'key' has to be the id of a key, in hexadecimal; palaver keys status lists them")
+    begun = await sessions.rotation.begin(kid, deep=flag_of(request, "deep", default=False))
     keys = await sessions.keyring.standing()
     waiting = [key for key in keys if begun.deep or key.kid != begun.to]
     return {"key": begun.to, "deep": begun.deep, "waiting": sum(key.sessions for key in waiting)}
 
 
 async def _step(sessions: SessionManager, request: Request) -> Answer:
-    after = request.get("after")
-    if not isinstance(after, int):
-        raise InvalidValue("the request needs a number after which to go on")
-    step = await sessions.rotation.step(after)
+    step = await sessions.rotation.step(count_of(request, "after"))
     return {
         "after": step.after,
         "moved": step.moved,
@@ -75,5 +78,9 @@ KEY_OPERATIONS: dict[str, Operation] = {
 
 
 def _provider(request: Request) -> KeyProvider:
-    source, path = text_of(request, "source"), Path(text_of(request, "path"))
-    return passphrase_in(path) if source == PASSPHRASE else KeyFile(path)
+    source, path = text_of(request, "source"), text_of(request, "path")
+    if source not in (FILE, PASSPHRASE):
+        raise InvalidValue(f"'source' has to be {FILE} or {PASSPHRASE}")
+    if not path or "\0" in path:
+        raise InvalidValue("'path' has to be the name of a file")
+    return passphrase_in(Path(path)) if source == PASSPHRASE else KeyFile(Path(path))

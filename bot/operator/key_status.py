@@ -13,7 +13,7 @@ from bot.operator.printed_json import print_json
 from bot.shell import tell
 from bot.startup import ExitCode
 from config.settings import Settings
-from sessions.keyring import KeyStanding
+from sessions.keyring import DAMAGED, KeyStanding
 from sessions.message import JsonValue
 from sessions.rotation import UnderWay
 
@@ -30,6 +30,7 @@ def show_status(settings: Settings, *, as_json: bool) -> int:
     seen = asyncio.run(_look(settings))
     if as_json:
         print_json({"keys": [_fields(key) for key in seen.keys], "rotation": _progress(seen)})
+        _tell_of_damage(seen)
         return ExitCode.DONE
     rows = [("KEY", "PROVIDER", "STATE", "CREATED", "SESSIONS", "SECRETS", "AT HAND"), *map(_cells, seen.keys)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -39,6 +40,7 @@ def show_status(settings: Settings, *, as_json: bool) -> int:
         form = "deep " if progress["deep"] else ""
         click.echo(f"A {form}rotation to key {progress['to']} is under way: {progress['moved']} of {progress['of']}.")
         click.echo("Go on with it: palaver keys rotate" + " --deep" * bool(progress["deep"]))
+    _tell_of_damage(seen)
     return ExitCode.DONE
 
 
@@ -71,9 +73,16 @@ async def _verify(settings: Settings) -> tuple[int, list[str], int]:
             else:
                 untold += 1
     for key in keys:
-        if not key.offered:
+        if not key.offered and key.state != DAMAGED:
             tell(f"key {key.kid} is in the keyring and not at hand; {plural(key.sessions, 'session')} need it.")
     return sum(key.sessions + key.secrets for key in keys), problems, untold
+
+
+def _tell_of_damage(seen: _Seen) -> None:
+    if damaged := sum(key.sessions for key in seen.keys if key.state == DAMAGED):
+        have = "has" if damaged == 1 else "have"
+        them = "it" if damaged == 1 else "them"
+        tell(f"{plural(damaged, 'session')} {have} a wrapped key that is none; palaver keys verify names {them}")
 
 
 def _progress(seen: _Seen) -> dict[str, JsonValue] | None:

@@ -23,9 +23,12 @@ def files_of(folder: Path | None, files: Sequence[Path]) -> list[Path]:
     """Give the files to read, in order of name if they are those of a folder."""
     if folder is None:
         return list(files)
-    if not folder.is_dir():
-        raise InvalidValue(f"{folder} is no folder")
-    found = sorted(path.absolute() for path in folder.iterdir() if path.name.endswith(ENDINGS))
+    try:
+        if not folder.is_dir():
+            raise InvalidValue(f"{folder} is no folder")
+        found = sorted(path.absolute() for path in folder.iterdir() if path.name.endswith(ENDINGS))
+    except OSError as error:
+        raise InvalidValue(f"{folder} can not be read ({error.strerror})") from None
     if not found:
         raise InvalidValue(f"{folder} holds no files that end in {' or '.join(ENDINGS)}")
     return found

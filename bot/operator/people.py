@@ -10,6 +10,7 @@ import click
 
 from bot.operations import reading
 from bot.operator.columns import columns
+from bot.operator.harmless import harmless
 from bot.operator.person_erasure import addresses_of
 from bot.operator.printed_json import print_json
 from bot.operator.progress_bar import progress
@@ -22,9 +23,6 @@ from sessions.address import Address
 from sessions.catalogue import Listed, Wanted
 from sessions.errors import InvalidValue
 from sessions.manager import SessionManager
-from sessions.scope import Scope
-
-SHARED = (Scope.PER_CHANNEL, Scope.MAIN)
 
 
 @dataclass(slots=True)
@@ -41,7 +39,7 @@ class Somebody:
     def add(self, listed: Listed) -> None:
         """Count a conversation that they began."""
         session = listed.session
-        if session.scope in SHARED:
+        if session.scope.is_shared:
             self.shared += 1
         else:
             self.conversations += 1
@@ -82,7 +80,7 @@ async def list_links(settings: Settings, person: str | None, *, as_json: bool) -
     for group in groups:
         click.echo("  =  ".join(f"{one.platform}:{one.user_id} (bot account {one.account})" for one in group))
     if not groups:
-        click.echo("Nobody has linked accounts." if person is None else f"{person} has no linked accounts.")
+        click.echo("Nobody has linked accounts." if person is None else f"{harmless(person)} has no linked accounts.")
     return ExitCode.DONE
 
 

@@ -31,15 +31,16 @@ def list_(platform: str | None, limit: int | None, as_json: bool, home: Path | N
     )
 
 
-@click.command("export", epilog="Example: palaver people export telegram:42 -o telegram-42.json")
+@click.command("export", epilog="Example: palaver people export telegram:42 -o telegram-42.zip")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A file or folder; - is standard output.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @settings_options
 @click.argument("person")
 def export(person: str, output: Path | None, force: bool, home: Path | None, config: Path | None) -> int:
-    """Write everything that is stored of PERSON (platform:user) as one JSON file.
+    """Write everything that is stored of PERSON (platform:user) as one zip archive.
 
-    The same as /mydata gives in a chat, before all bot accounts. It is in clear.
+    Each conversation is in it as Markdown and as JSON, with a README. It is what /mydata gives in a chat, but before
+    all bot accounts and whole, however large. It is in clear.
     """
     from bot.operation_table import OPERATIONS
     from bot.operator.errand import run
@@ -61,7 +62,8 @@ def erase(person: str, yes: bool, as_json: bool, home: Path | None, config: Path
     """Erase everything of PERSON (platform:user) for good, and print a receipt.
 
     Conversations before all bot accounts and of all linked accounts, choices, links, the day's tokens and that they
-    were let in. The bot that runs does it, if one does.
+    were let in. What others share with them stays, and how much that is, is said. The bot that runs does it, if one
+    does.
     """
     from bot.operation_table import OPERATIONS
     from bot.operator.errand import run

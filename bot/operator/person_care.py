@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,15 +20,17 @@ from bot.operator.new_file import new_file, refuse_taken
 from bot.operator.person_erasure import ERASE, addresses_of
 from bot.operator.printed_json import print_json
 from bot.operator.progress_bar import progress
-from bot.person_archive import person_archive
+from bot.operator.tables import at_terminal
+from bot.person_archive import Packed, pack_person
+from bot.shell import tell
 from bot.startup import ExitCode, key_provider, open_sessions
 from config.settings import Settings
 from sessions.account import Account
 from sessions.address import Address
 from sessions.audit import AuditKind
-from sessions.catalogue import parse_person
+from sessions.catalogue import Wanted, parse_person
 from sessions.erasure import MOST_NAMED
-from sessions.errors import NotFound, SessionError
+from sessions.errors import InvalidValue, NotFound, SessionError
 from sessions.manager import SessionManager
 from sessions.message import JsonValue
 
@@ -37,34 +40,37 @@ STDOUT = Path("-")
 async def export_person(
     settings: Settings, operations: Operations, person: str, output: Path | None, *, force: bool
 ) -> int:
-    """Write everything of a person as one JSON document."""
+    """Write everything of a person as one archive."""
     now = datetime.now(UTC)
     target = _target(person, output, now)
+    if target == STDOUT and at_terminal():
+        raise InvalidValue("an archive is not for a terminal; name a file with -o, or pipe it somewhere")
     if target != STDOUT:
         refuse_taken(settings, target, force=force)
     async with reading(settings) as sessions:
         addresses = await addresses_of(sessions, person)
-        owned = await sessions.own_sessions(*addresses)
+        owned = sorted(await sessions.own_sessions(*addresses), key=lambda one: (one.created_at, one.id))
         if not owned and not await _is_noted(sessions, addresses):
             raise NotFound("person", person)
         ids: list[JsonValue] = [session.id for session in owned[:MOST_NAMED]]
         await looked_at(operations, settings, AuditKind.EXPORT, sessions=ids, count=len(owned), format="person")
-        pieces = person_archive(sessions, owned, addresses, now)
-        if target == STDOUT:
-            async for piece in pieces:
-                click.echo(piece, nl=False)
-            return ExitCode.DONE
-        with new_file(target, force=force) as file, progress("Exporting") as told:
-            done = 0
-            async for piece in pieces:
-                file.write(piece.encode())
-                done += 1
-                if told is not None:
-                    told(min(done, len(owned)), len(owned))
-    messages = sum(session.message_count for session in owned)
-    what = f"{plural(len(owned), 'conversation')} with {plural(messages, 'message')}"
-    click.echo(f"{target}: {what} of {person}, in clear. Hand it over, then delete it.")
-    return ExitCode.DONE
+        with progress("Exporting") as told:
+            if target == STDOUT:
+                packed = await pack_person(sessions, owned, addresses, now, sys.stdout.buffer, told=told)
+                sys.stdout.buffer.flush()
+            else:
+                with new_file(target, force=force) as file:
+                    packed = await pack_person(sessions, owned, addresses, now, file, told=told)
+    return _told(target, person, packed)
+
+
+def _told(target: Path, person: str, packed: Packed) -> int:
+    what = f"{plural(packed.conversations, 'conversation')} with {plural(packed.messages, 'message')}"
+    if target != STDOUT:
+        click.echo(f"{target}: {what} of {person}, in clear. Hand it over, then delete it.")
+    for one in packed.unreadable:
+        tell(f"session {one} is left out: it can not be opened; palaver db verify tells why")
+    return ExitCode.SESSION if packed.unreadable else ExitCode.DONE
 
 
 async def erase_person(settings: Settings, operations: Operations, person: str, *, yes: bool, as_json: bool) -> int:
@@ -74,18 +80,24 @@ async def erase_person(settings: Settings, operations: Operations, person: str, 
         owned = await sessions.own_sessions(*addresses)
         noted = await _is_noted(sessions, addresses)
         accounts = await _accounts(sessions, addresses)
-    if not owned and not noted:
+        shared = await _shared(sessions, accounts)
+    if not owned and not noted and not shared:
         raise NotFound("person", person)
+    if not owned and not noted:
+        tell(
+            f"nothing of {person} is theirs alone. {_stays(shared)}: palaver sessions delete --person {person} --shared"
+        )
+        return ExitCode.UNMET
     messages = sum(session.message_count for session in owned)
     what = f"{plural(len(owned), 'conversation')} with {plural(messages, 'message')} of {' and '.join(accounts)}"
-    if not confirmed(f"This erases {what}, for good", yes=yes):
+    if not confirmed(f"This erases {what}, for good{f'; {_stays(shared)}' if shared else ''}", yes=yes):
         return ExitCode.UNMET
     answer = await operations.carry_out(settings, ERASE, person=person)
     held = [(backup, await _held(settings, backup, person)) for backup in _backups(settings)]
     if as_json:
-        print_json(_as_json(person, accounts, answer, held))
+        print_json(_as_json(person, accounts, answer, held, shared))
     else:
-        _print(accounts, answer, held)
+        _print(accounts, answer, held, shared)
     return ExitCode.DONE
 
 
@@ -99,7 +111,7 @@ Held = Sequence[tuple[KnownBackup, int | None]]
 def _target(person: str, output: Path | None, now: datetime) -> Path:
     platform, user = parse_person(person)
     safe = "".join(char if char.isalnum() or char in "-_" else "_" for char in f"{platform}-{user}")[:100]
-    name = f"palaver-{safe}-{now:%Y%m%d}.json"
+    name = f"palaver-{safe}-{now:%Y%m%d}.zip"
     if output is None:
         return Path(name).absolute()
     if output == STDOUT:
@@ -115,6 +127,19 @@ async def _accounts(sessions: SessionManager, addresses: Sequence[Address]) -> l
         for account in await sessions.linked_accounts(address):
             found[f"{account.platform}:{account.user_id}"] = None
     return list(found)
+
+
+async def _shared(sessions: SessionManager, accounts: Sequence[str]) -> int:
+    """Count the conversations that they began and share with others."""
+    count = 0
+    for person in accounts:
+        async for one in sessions.catalogue.each(Wanted(person=person)):
+            count += one.session.scope.is_shared
+    return count
+
+
+def _stays(shared: int) -> str:
+    return f"{plural(shared, 'conversation')} that others share {'stays' if shared == 1 else 'stay'}"
 
 
 async def _is_noted(sessions: SessionManager, addresses: Sequence[Address]) -> bool:
@@ -139,7 +164,7 @@ async def _held(settings: Settings, backup: KnownBackup, person: str) -> int | N
     return None
 
 
-def _print(accounts: Sequence[str], answer: Answer, held: Held) -> None:
+def _print(accounts: Sequence[str], answer: Answer, held: Held, shared: int) -> None:
     click.echo(f"Receipt, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: everything of {' and '.join(accounts)} is erased.")
     click.echo(f"  {_count(answer, 'sessions', 'conversation')} with {_count(answer, 'messages', 'message')}")
     if answer.get("notes"):
@@ -151,7 +176,8 @@ def _print(accounts: Sequence[str], answer: Answer, held: Held) -> None:
         click.echo(f"  {backup.path}, made {backup.at:%Y-%m-%d %H:%M} UTC, {what}")
     click.echo("  Other backups made before now hold it until they are deleted." if held else _NO_BACKUPS)
     click.echo("  The audit tells that something was erased, with ids and numbers, and by whom.")
-    click.echo("  Conversations shared with others, what the chats themselves show, and what a model's provider keeps.")
+    click.echo(f"  Conversations that others share, of which they began {shared:,}: sessions delete --person --shared.")
+    click.echo("  What the chats themselves show, and what a model's provider keeps.")
 
 
 _NO_BACKUPS = "  Backups made before now hold it until they are deleted; none is known here."
@@ -166,12 +192,13 @@ def _count(answer: Answer, name: str, noun: str) -> str:
     return plural(value if isinstance(value, int) else 0, noun)
 
 
-def _as_json(person: str, accounts: Sequence[str], answer: Answer, held: Held) -> Mapping[str, object]:
+def _as_json(person: str, accounts: Sequence[str], answer: Answer, held: Held, shared: int) -> Mapping[str, object]:
     backups = [{"path": str(one.path), "at": one.at.isoformat(), "conversations": count} for one, count in held]
     return {
         "person": person,
         "accounts": list(accounts),
         "erased_at": datetime.now(UTC).isoformat(),
         **{name: answer.get(name) for name in ("sessions", "messages", "notes")},
+        "shared_left": shared,
         "backups": backups,
     }

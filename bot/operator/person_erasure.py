@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.arguments import Request, text_of
 from bot.control import Answer
 from bot.forgetting import forget_person
-from bot.operations import Operation, Request, text_of
+from bot.operations import Operation
 from sessions.address import Address
 from sessions.catalogue import parse_person
 from sessions.manager import SessionManager

@@ -7,8 +7,8 @@ import re
 
 import click
 
-# JSON leaves these as they are, and some terminals act on them.
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029]")
+# JSON leaves these as they are, and terminals act on some of them, or turn the direction of what follows.
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def to_json(value: object, *, indent: int | None = None) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from bot.audit_notes import RECOVERED
 from bot.operation_table import OPERATIONS
 from bot.operations import looked_at
 from bot.operator.key_holder import foundation_of
@@ -55,7 +56,7 @@ async def _key(settings: Settings) -> tuple[str, list[str]]:
     foundation = await foundation_of(settings)
     key = find_raw(foundation, [key_provider(settings), *old_key_providers(settings)])
     kid = primary_row(foundation).kid.hex()
-    await looked_at(OPERATIONS, settings, AuditKind.KEY, done="written out for recovery", key=kid)
+    await looked_at(OPERATIONS, settings, AuditKind.KEY, done=RECOVERED, key=kid)
     return kid, to_paper(key)
 
 

@@ -12,6 +12,7 @@ from typing import IO, Protocol
 
 import click
 
+from bot.audit_notes import person_named
 from bot.commands.markup import one_line, plural
 from bot.operation_table import OPERATIONS
 from bot.operations import looked_at, reading
@@ -72,7 +73,7 @@ async def _search(options: SearchOptions, settings: Settings) -> int:
     with _output(options, search.terms) as output:
         if settings.store.path.exists():
             async with reading(settings) as sessions:
-                await looked_at(OPERATIONS, settings, how="search", person=options.person)
+                await looked_at(OPERATIONS, settings, how="search", person=person_named(options.person))
                 await search.run(sessions, output)
         output.end()
     _conclude(options, search)

@@ -15,6 +15,7 @@ from bot.commands.markup import code, one_line
 from bot.operation_table import OPERATIONS
 from bot.operations import looked_at, reading
 from bot.operator.errand import run
+from bot.operator.harmless import harmless
 from bot.operator.printed_json import to_json
 from bot.operator.session_json import WORKDIR, message_json, second, session_json, text_in, total
 from bot.operator.when import passed
@@ -61,7 +62,7 @@ async def _show(options: ShowOptions, settings: Settings) -> int:
         click.echo("\n".join(lines))
         write = text_message if options.form == "text" else markdown_message
         async for message in _messages(sessions, found, options):
-            click.echo(f"\n{visible(write(message))}", nl=False)
+            click.echo(f"\n{harmless(visible(write(message)))}", nl=False)
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from bot.commands.markup import one_line
+from bot.commands.markup import one_line, plural
 from bot.operations import reading
 from bot.operator.bars import DAYS, Days, as_picture, in_characters, recent
 from bot.operator.errand import run
@@ -63,6 +63,7 @@ async def _of_one(which: str, options: StatsOptions, settings: Settings) -> Days
         found = await sessions.catalogue.find(which)
         tally = await sessions.everywhere.tally(found)
     click.echo(to_json(_one_json(found, tally)) if options.as_json else "\n".join(_one_lines(found, tally)))
+    _tell_of(tally.timeless)
     return _counts(_days(tally))
 
 
@@ -73,7 +74,15 @@ async def _of_all(options: StatsOptions, settings: Settings) -> Days:
         click.echo(to_json(totals.as_json()))
     else:
         _print_totals(totals, days)
+    _tell_of(totals.timeless)
     return days
+
+
+def _tell_of(timeless: int) -> None:
+    """Say that there is something on no day, and how to find it."""
+    if timeless:
+        have, whose = ("has", "its conversation") if timeless == 1 else ("have", "their conversations")
+        tell(f"{plural(timeless, 'message')} {have} a time that is none; palaver db verify names {whose}")
 
 
 async def _totals(settings: Settings) -> Totals:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bot.commands.markup import plural
 from bot.control import SOCKET, NoAnswer, ask
@@ -14,6 +14,7 @@ from bot.startup import key_provider, open_sessions
 from config.errors import SettingsError
 from config.settings import Settings
 from sessions.errors import SessionError, StoreError, StoreHeld, VaultError
+from sessions.live import maybe_moment
 from sessions.sqlite import schema
 from sessions.sqlite.backup import Contents, look_into
 from sessions.sqlite.files import OwnerLock
@@ -76,7 +77,11 @@ def _log_size(settings: Settings) -> Finding:
 
 
 def _clock(holds: Contents, now: datetime) -> Finding:
-    newest = now if holds.newest is None else datetime.fromtimestamp(holds.newest / 1000, UTC)
+    newest = now if holds.newest is None else maybe_moment(holds.newest)
+    if newest is None:
+        return problem(
+            "Clock", "something was stored at a time that is none", "palaver db verify names what is damaged"
+        )
     if newest > now + AHEAD:
         return problem(
             "Clock",

@@ -45,6 +45,7 @@ class Totals:
     people: dict[str, Sum] = field(default_factory=dict)
     roles: Counter[str] = field(default_factory=Counter)  # of all stored messages
     days: dict[date, Counter[str]] = field(default_factory=dict)  # of all stored messages, by role
+    timeless: int = 0  # messages whose time is damaged; they are on no day
 
     async def count(self, sessions: SessionManager) -> None:
         """Go through all conversations."""
@@ -55,7 +56,10 @@ class Totals:
             self.people.setdefault(listed.person or UNKNOWN, Sum()).add(listed)
         for one in await sessions.catalogue.counts():
             self.roles[one.role] += one.messages
-            self.days.setdefault(day_of(one.day), Counter())[one.role] += one.messages
+            if one.day is None:
+                self.timeless += one.messages
+            else:
+                self.days.setdefault(day_of(one.day), Counter())[one.role] += one.messages
 
     def per_day(self) -> dict[date, int]:
         """Give the messages of each day."""

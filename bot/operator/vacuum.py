@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import click
 
+from bot.arguments import Request
 from bot.commands.markup import plural
 from bot.control import Answer
-from bot.operations import Operation, Operations, Request, writing
+from bot.operations import Operation, Operations, writing
 from bot.operator.printed_json import print_json
 from bot.startup import ExitCode
 from config.settings import Settings

@@ -32,6 +32,7 @@ async def verify(settings: Settings, file: Path | None, *, as_json: bool) -> int
         said = {
             "file": str(path),
             **contents_as_json(holds),
+            "unfinished": holds.unfinished,
             "sound": not problems,
             "problems": [{"session": _session_of(problem), "what": problem} for problem in problems],
             "seconds": round(time.monotonic() - began, 3),
@@ -40,6 +41,8 @@ async def verify(settings: Settings, file: Path | None, *, as_json: bool) -> int
     else:
         for problem in problems:
             click.echo(problem)
+        if holds.unfinished:
+            click.echo(_of_an_import(holds.unfinished))
         counted = f"{plural(holds.sessions, 'session')} and {plural(holds.messages, 'message')}"
         click.echo(f"{path}: {counted} opened, {_judged(problems)}.")
     return ExitCode.SESSION if problems else ExitCode.DONE
@@ -54,6 +57,15 @@ async def damage_in(settings: Settings, path: Path, *, records: bool = True) -> 
             return []
         with progress("Verifying") as told:
             return problems + await sessions.verify(told)
+
+
+def _of_an_import(unfinished: int) -> str:
+    """Tell what is no damage: conversations that nobody sees yet, and that go by themselves if they will not come."""
+    belong, they = ("belongs", "it goes") if unfinished == 1 else ("belong", "they go")
+    return (
+        f"{plural(unfinished, 'conversation')} {belong} to an import that is under way or was broken off; "
+        f"then {they} when Palaver starts next."
+    )
 
 
 def _judged(problems: list[str]) -> str:

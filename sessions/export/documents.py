@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from sessions.export.strict_json import TOO_DEEP, refused, repaired, shown, valu
 PIECE = 256 * 1024  # bytes of one read
 MAX_CHARACTERS = 256 * 1024 * 1024  # of one conversation
 _ZIP = b"PK\x03\x04"
-_BLANK = " \t\r\n"
+_BLANKS = re.compile(r"[ \t\r\n]*")
 _NEAR = 16  # characters before the end of what was read within which an error may be due to the end alone
 _LIST = "sessions"
 PERSON = "palaver-person"  # what people are given of themselves holds their conversations in the same form
@@ -91,11 +92,10 @@ class Documents:
     def _next(self) -> str:
         """Go on to the next character that is not blank, and give it; nothing at the end."""
         while True:
-            while self._at < len(self._text):
-                char = self._text[self._at]
-                if char not in _BLANK:
-                    return char
-                self._at += 1
+            blanks = _BLANKS.match(self._text, self._at)
+            self._at = blanks.end() if blanks else self._at
+            if self._at < len(self._text):
+                return self._text[self._at]
             if not self._more(PIECE):
                 return ""
 
@@ -116,8 +116,8 @@ class Documents:
                 continue
             except RecursionError:
                 raise refused(TOO_DEEP) from None
-            if end == len(self._text) and isinstance(value, int | float) and self._more(PIECE):
-                continue  # a number may go on
+            if end == len(self._text) and isinstance(value, int | float) and self._more(end - self._at):
+                continue  # a number may go on; as much again is read, so that a long one is not read often
             value = repaired(value, self._text, self._at, end)
             self._at = end
             return value

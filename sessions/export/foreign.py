@@ -82,6 +82,10 @@ def _ainative(value: dict[str, object], path: str) -> Transcript:
         messages.append(message)
         at = message.created_ms
     metadata = dict(fields.free("metadata", depth=2) or {})
+    inner = Fields(metadata, f"{path}.metadata" if path else "metadata")
+    tags = inner.texts("tags")
+    inner.optional_text("project")
+    metadata.pop("tags", None)
     session = _session(
         "ainative-code",
         their_id,
@@ -89,7 +93,7 @@ def _ainative(value: dict[str, object], path: str) -> Transcript:
         backend=fields.optional_text("provider"),
         model=fields.optional_text("model"),
         status=_STATUSES[fields.choice("status", tuple(_STATUSES), default="active")],
-        tags=[*fields.texts("tags"), *_tags(metadata.pop("tags", None))],
+        tags=[*fields.texts("tags"), *tags],
         title=fields.optional_text("title"),
         metadata=metadata,
         times=(created, max(_first_time(fields, "updated_at") or at, created)),
@@ -177,10 +181,6 @@ def _first_time(fields: Fields, *names: str) -> int | None:
             raise fields.wrong(name, f"is {shown(text)}, not a time like 2026-11-21T08:00:01Z") from None
         found = ms if found is None else found
     return found
-
-
-def _tags(value: JsonValue) -> list[str]:
-    return [tag for tag in value if isinstance(tag, str)] if isinstance(value, list) else []
 
 
 def _rest(fields: Fields, value: object) -> dict[str, JsonValue]:

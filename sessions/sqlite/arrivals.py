@@ -1,7 +1,8 @@
 """Arrivals: conversations that come in piece by piece and are seen all at once. Each function is part of a transaction.
 
 Until they are all there their numbers stand among the erased ones, so that what a crash leaves of them goes at the next
-start, and their rows wait in the journal at position 0, which no entry has.
+start, and their rows wait in the journal at position 0, which no entry has; an empty one tells what comes in from what
+goes while the row is not there yet.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _SEALED = ("key_idx", "owner_idx", "profile", "wrapped", "commitment", "mac")  #
 _KEY = COLUMNS.index("key_idx")
 _ID = COLUMNS.index("id")
 _WRAPPED = COLUMNS.index("wrapped")
+_BEGIN = "INSERT OR IGNORE INTO journal VALUES (?, 0, 0, x'')"
+_WAIT = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?)"
 _TAKEN = "SELECT EXISTS (SELECT 1 FROM session WHERE key_idx = ? AND status IN ('active', 'error'))"
 _THERE = "SELECT EXISTS (SELECT 1 FROM session WHERE id = ?)"
 
@@ -41,7 +44,10 @@ def stage(
     with refusals():
         connection.executemany("INSERT OR IGNORE INTO erasure VALUES (?)", [(number,) for number in numbers])
         connection.executemany(INSERT_MESSAGE, messages)
-        connection.executemany(INSERT_ENTRY, [*entries, *map(_waiting, arrivals)])
+        connection.executemany(INSERT_ENTRY, entries)
+        known = {arrival.row.number for arrival in arrivals}
+        connection.executemany(_BEGIN, [(record_id(number, 0),) for number in numbers if number not in known])
+        connection.executemany(_WAIT, map(_waiting, arrivals))
 
 
 def land(numbers: Sequence[int], recount: Recount, mail: Mail | None, connection: sqlite3.Connection) -> None:
@@ -56,7 +62,7 @@ def land(numbers: Sequence[int], recount: Recount, mail: Mail | None, connection
 def _land_one(number: int, connection: sqlite3.Connection) -> None:
     place = (record_id(number, 0),)
     found = connection.execute("SELECT body FROM journal WHERE id = ?", place).fetchone()
-    if found is None:
+    if found is None or not found[0]:
         raise Tampered("a conversation that comes in")
     values, instead, sources = _read(found[0])
     _check_new(values[_ID], connection)

@@ -16,12 +16,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sessions.errors import InvalidValue, StoreError, StoreHeld
-from sessions.records import ALL_SENT
+from sessions.records import ALL_SENT, MAX_NUMBER
 from sessions.sqlite import schema
 from sessions.sqlite.writer import translate
 
 STEP = 1024  # pages copied between two looks at how far it is
 PARTIAL = ".palaver-partial-"  # how the names of files begin that are not whole yet
+# Messages of what is marked as erased; what comes in stands there as well, with its row at position 0 of the journal.
+_GOING = (
+    "SELECT count(*) FROM erasure JOIN message ON id BETWEEN number << 24 AND number << 24 | 16777215"
+    f" WHERE number BETWEEN 1 AND {MAX_NUMBER} AND number NOT IN (SELECT number FROM session)"
+)
+_COMING = f"SELECT count(*) FROM erasure JOIN journal ON id = number << 24 WHERE number BETWEEN 1 AND {MAX_NUMBER}"
 BESIDE = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
 
 Progress = Callable[[int, int], None]
@@ -37,6 +43,7 @@ class Contents(NamedTuple):
     waiting: int  # letters not answered and parcels not out
     keys: tuple[str, ...]  # ids of the master keys that open it, the primary one first
     newest: int | None  # ms since 1970: when something was written last
+    unfinished: int  # conversations of an import that is under way or was broken off; none of the messages is theirs
 
 
 def look_into(path: Path) -> Contents:
@@ -46,11 +53,12 @@ def look_into(path: Path) -> Contents:
         if version == 0:
             raise StoreError(f"{path} is empty: nothing was ever stored in it")
         ((sessions, newest),) = connection.execute("SELECT count(*), max(updated_at) FROM session")
-        ((messages,),) = connection.execute("SELECT count(*) FROM message")
-        waiting = "SELECT (SELECT count(*) FROM letter WHERE state < 3) + (SELECT count(*) FROM parcel WHERE sent < ?)"
-        ((unfinished,),) = connection.execute(waiting, (ALL_SENT,))
+        ((messages,),) = connection.execute(f"SELECT (SELECT count(*) FROM message) - ({_GOING})")
+        ((coming,),) = connection.execute(_COMING)
+        post = "SELECT (SELECT count(*) FROM letter WHERE state < 3) + (SELECT count(*) FROM parcel WHERE sent < ?)"
+        ((waiting,),) = connection.execute(post, (ALL_SENT,))
         keys = connection.execute("SELECT kid FROM keyring ORDER BY state != 'primary', created_at DESC").fetchall()
-    return Contents(version, sessions, messages, unfinished, tuple(kid.hex() for (kid,) in keys), newest)
+    return Contents(version, sessions, messages, waiting, tuple(kid.hex() for (kid,) in keys), newest, coming)
 
 
 def structure(path: Path) -> list[str]:

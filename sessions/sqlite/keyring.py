@@ -12,7 +12,7 @@ from sessions.records import Foundation, KeyringRow, Mail, Rewrap, WrappedKey
 from sessions.sqlite.post import put
 from sessions.sqlite.readers import Reader
 
-KID = "substr(wrapped, 3, 8)"  # where a wrapped key names what wraps it
+KID = "ifnull(substr(wrapped, 3, 8), x'')"  # where a wrapped key names what wraps it; one that is empty names nothing
 _BORN = "SELECT install_id, salt, created_at FROM installation WHERE one = 1"
 _COLUMNS = tuple(field.name for field in fields(KeyringRow))
 _ROWS = f"SELECT {', '.join(_COLUMNS)} FROM keyring ORDER BY created_at DESC"
@@ -51,7 +51,9 @@ def put_keyring(
     """Insert or replace rows of the keyring, and the installation's own keys."""
     for row in rows:
         connection.execute("INSERT OR REPLACE INTO keyring VALUES (?, ?, ?, ?, ?, ?)", astuple(row))
-    connection.executemany("UPDATE secret SET wrapped = ?2 WHERE purpose = ?1", secrets.items())
+    if secrets:
+        connection.executemany("UPDATE secret SET wrapped = ?2 WHERE purpose = ?1", secrets.items())
+        empty_log_later(connection)
     put(mail, connection)
 
 
@@ -66,7 +68,10 @@ def retire(kid: bytes, mail: Mail | None, connection: sqlite3.Connection) -> int
 
 
 def empty_log_later(connection: sqlite3.Connection) -> None:
-    """Have the log emptied with the next sweep: old wrapped keys are still in it."""
+    """Have the log emptied with the next sweep, or start: what is erased or replaced now is still in it.
+
+    Number 0 among the erased ones is a note of that, and stands for the log.
+    """
     connection.execute("INSERT OR IGNORE INTO erasure VALUES (0)")
 
 
@@ -80,6 +85,7 @@ def expect_key(wrapped: object, connection: sqlite3.Connection) -> None:
 def rewrap(changes: Sequence[Rewrap], connection: sqlite3.Connection) -> int:
     """Replace wrapped keys that are still the expected ones; give how many were."""
     sql = "UPDATE session SET wrapped = ?3 WHERE number = ?1 AND wrapped = ?2"
+    empty_log_later(connection)
     return connection.executemany(sql, changes).rowcount
 
 

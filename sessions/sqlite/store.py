@@ -69,7 +69,6 @@ _HIGHEST = (
     f" (SELECT coalesce(max(number), 0) FROM erasure WHERE number < {MAX_NUMBER}))"
 )
 _LAST_MAIL = "SELECT max((SELECT coalesce(max(id), 0) FROM letter), (SELECT coalesce(max(id), 0) FROM parcel))"
-_MARK_LOG = "INSERT OR IGNORE INTO erasure VALUES (0)"
 _ORPHANS = (
     f"SELECT (SELECT count(*) FROM message WHERE id >> 24 NOT IN {_OWNED})"
     f" + (SELECT count(*) FROM journal WHERE id >> 24 NOT IN {_OWNED})"
@@ -149,7 +148,10 @@ class SqliteStore:
                 guard.execute("PRAGMA schema_version").fetchone()
         try:
             if self._written is not None:
-                await self._written.stop()
+                try:
+                    await self._empty_log_at_last(self._written)
+                finally:
+                    await self._written.stop()
         finally:
             if guard is not None:
                 guard.close()
@@ -234,8 +236,7 @@ class SqliteStore:
         """Destroy the wrapped keys and the session rows."""
 
         def job(connection: sqlite3.Connection) -> None:
-            # Number 0 stands for the log file, which must be emptied after the rows are gone.
-            connection.execute(_MARK_LOG)
+            keyring.empty_log_later(connection)
             for number in numbers:
                 connection.execute("INSERT OR IGNORE INTO erasure VALUES (?)", (number,))
                 connection.execute("DELETE FROM session WHERE number = ?", (number,))
@@ -252,7 +253,7 @@ class SqliteStore:
         gone = [number for number in numbers if number]
         for start in range(0, len(gone), ERASE_TOGETHER):
             removed += await self._sweep(gone[start : start + ERASE_TOGETHER])
-        if 0 in numbers:
+        if numbers:
             await self._empty_log()
         return removed
 
@@ -267,7 +268,7 @@ class SqliteStore:
 
     async def forget_log(self) -> None:
         """Remove every trace of what was replaced from the log."""
-        await self._writer.submit(lambda connection: connection.execute(_MARK_LOG).rowcount)
+        await self._writer.submit(keyring.empty_log_later)
         await self.sweep_erased()
 
     async def compact(self) -> tuple[int, int]:
@@ -399,7 +400,8 @@ class SqliteStore:
 
     async def count_messages(self) -> list[tuple[int, int, int, int]]:
         """Count stored messages by session, day and role."""
-        sql = f"SELECT id >> 24 AS number, at / {DAY_MS} AS day, role, count(*) FROM message GROUP BY number, day, role"
+        day = f"CASE WHEN at < 0 THEN -1 ELSE at / {DAY_MS} END AS day"  # a division alone would make 0 of -1
+        sql = f"SELECT id >> 24 AS number, {day}, role, count(*) FROM message GROUP BY number, day, role"
         return await self._reader.fetch(sql)
 
     async def due(self, until_ms: int, limit: int) -> list[SessionRow]:
@@ -535,9 +537,13 @@ class SqliteStore:
 
     async def _empty_log(self) -> None:
         """Copy the log into the file and truncate it; what a reader still holds is left for the next sweep."""
-        busy, *_ = await self._writer.run(_truncate_log)
-        if not busy:
-            await self._writer.submit(lambda c: c.execute("DELETE FROM erasure WHERE number = 0").rowcount)
+        await self._writer.run(_empty_log)
+
+    async def _empty_log_at_last(self, writer: Writer) -> None:
+        """Try once more what a reader held back: while somebody has the file open its log does not go by itself."""
+        if not self._untouched:
+            with contextlib.suppress(StoreError):  # then the next start does it
+                await writer.run(_empty_log_if_noted)
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -578,6 +584,17 @@ def _found(foundation: Foundation, census: Census, connection: sqlite3.Connectio
     connection.execute(f"INSERT INTO census VALUES (1, {', '.join('?' * len(census))})", census)
 
 
+def _empty_log(connection: sqlite3.Connection) -> None:
+    busy, *_ = _truncate_log(connection)
+    if not busy:  # in one go, or this would take away the note of what was erased in between
+        connection.execute("DELETE FROM erasure WHERE number = 0")
+
+
+def _empty_log_if_noted(connection: sqlite3.Connection) -> None:
+    if connection.execute("SELECT 1 FROM erasure WHERE number = 0").fetchone():
+        _empty_log(connection)
+
+
 def _truncate_log(connection: sqlite3.Connection) -> tuple[int, int, int]:
     connection.execute("PRAGMA busy_timeout = 100")  # everybody else's messages wait as long as this does
     try:
@@ -612,6 +629,7 @@ def _erase_batch(number: int, connection: sqlite3.Connection) -> int:
     if removed < ERASE_BATCH:
         connection.execute("DELETE FROM journal WHERE id BETWEEN ? AND ?", bounds)
         connection.execute("DELETE FROM erasure WHERE number = ?", (number,))
+        keyring.empty_log_later(connection)
     return removed
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.bot.archives import words_of
 from tests.bot.running import DISCORD_TOKEN, TELEGRAM_TOKEN, running
 from tests.bot.test_discord_visit import environ as on_discord
 from tests.bot.test_telegram_visit import environ as on_telegram
@@ -126,14 +127,14 @@ class Crowd:
                 chat, topic = where
                 for message in self._telegram.messages(chat):
                     if topic is None or message.thread_id == topic:
-                        document = message.document[1].decode() if message.document else ""
+                        document = words_of(message.document[1]) if message.document else ""
                         yield place, " ".join((message.text, *message.edits, document))
                 if topic is None:
                     yield place, " ".join(self._telegram.drafts(chat))
             else:
                 for posted in self._fake.messages(where):
                     if posted.ephemeral_for is None:
-                        files = " ".join(file.content.decode() for file in posted.files)
+                        files = " ".join(words_of(file.content) for file in posted.files)
                         yield place, f"{posted.content} {files}"
 
 

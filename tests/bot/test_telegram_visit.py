@@ -6,6 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 
+from tests.bot.archives import Archive
 from tests.bot.running import TELEGRAM_TOKEN, running
 from tests.bot.visit import TelegramVisitor, visit
 from tests.conftest import ManualClock
@@ -67,3 +68,34 @@ async def test_a_visit(tmp_path: Path, clock: ManualClock) -> None:
             await telegram.until(lambda: telegram.pending == 0)
         assert telegram.unknown_parameters == []
         assert telegram.limits_violations == []
+
+
+async def test_nothing_to_redo_leaves_the_reply_that_streams(tmp_path: Path) -> None:
+    """The answer to /redo comes at once, and the reply goes on to its end."""
+    async with FakeTelegram.running(token=TELEGRAM_TOKEN) as telegram, ModelServer.open() as server:
+        server.default = Answer(words=["on "] * 30 + ["and done"], word_delay=0.05)
+        ann = telegram.person(42, "Ann")
+        chat = telegram.private_chat(ann)
+        async with running(tmp_path, environ(telegram, **playing(server))):
+            await telegram.say(ann, "a question", chat=chat)
+            await telegram.until(lambda: len(telegram.drafts(chat)) > 0, timeout=10)
+            asked = await telegram.say(ann, "/redo", chat=chat)
+            await telegram.wait_for(chat, "There is nothing to redo", timeout=10, after=asked)
+            await telegram.wait_for(chat, "and done", timeout=10)
+
+
+async def test_what_is_read_in_private_names_the_group_it_is_about(tmp_path: Path) -> None:
+    """An answer to a command typed in a group comes to the person, and says where its commands are to be sent."""
+    async with FakeTelegram.running(token=TELEGRAM_TOKEN) as telegram:
+        ann = telegram.person(42, "Ann")
+        chat, group = telegram.private_chat(ann), telegram.group("Marquetry", members=[ann])
+        async with running(tmp_path, environ(telegram)):
+            await telegram.say(ann, "@palaver_bot hello", chat=group)
+            await telegram.wait_for(group, "hello", timeout=10)
+            await telegram.say(ann, "@palaver_bot /fork", chat=group)
+            told = await telegram.wait_for(chat, "You are now in a copy", timeout=10)
+            assert "Send these commands in the group" in told.text
+            await telegram.say(ann, "@palaver_bot /mydata", chat=group)
+            await telegram.until(lambda: any(one.document for one in telegram.messages(chat)), timeout=10)
+            (file,) = [one.document for one in telegram.messages(chat) if one.document]
+            assert len(Archive(file[1]).ids) == 2

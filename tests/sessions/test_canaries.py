@@ -192,6 +192,7 @@ class Everything:
         await say(self._sessions, here, CANARIES["question"])
         await self.do("restore_checkpoint", mark.id)
         await self.do("undo", HERE)
+        await self.do("can_redo", HERE)
         await self.do("redo", HERE)
         await self.do("fork", here, title=CANARIES["forktitle"])
         await self._begin(here)

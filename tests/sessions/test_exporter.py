@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,8 @@ from sessions.export.transcript import Transcript
 from sessions.manager import SessionManager
 from sessions.message import Usage
 from tests.conftest import ManualClock
-from tests.sessions.conftest import Opener, person, say, texts
+from tests.sessions.conftest import KEY, Opener, person, say, texts
+from tests.sessions.meanwhile import Meanwhile, seal_anew
 
 ANN = person("ann", thread="7")
 Opened = Callable[[], SessionManager]
@@ -54,6 +56,29 @@ async def test_json_of_a_fork_whose_original_is_gone_is_read_back_whole(open_sto
         await sessions.delete_session(first)
         await _check_round_trip(sessions, fork)
         assert await texts(sessions, fork) == words == ["one", "re: one", "three", "re: three"]
+
+
+async def test_what_got_another_key_since_its_row_was_read_is_exported_whole(db_path: Path) -> None:
+    """Conversations that are read side by side, and a fork: the same as without a rotation in between."""
+    store = Meanwhile(db_path)
+    async with SessionManager.open(store=store, encryption_key=KEY) as sessions:
+        ids = [*await branched(sessions)]
+        for name in ("ben", "cleo"):
+            session = await sessions.get_or_create_session(person(name, chat=name))
+            await say(sessions, session.id, "one", "two")
+            ids.append(session.id)
+
+        async def exported() -> list[str]:
+            moment = datetime(2026, 1, 1, tzinfo=UTC)
+            read = [one async for _, one in sessions.transcripts(ids, exported_at=moment)]
+            found = [one for one in read if isinstance(one, Transcript)]
+            assert [one.damaged for one in found] == [0] * len(ids)
+            return [to_json(one) for one in found]
+
+        before = await exported()
+        store.job = lambda: seal_anew(sessions)
+        assert await exported() == before
+        assert store.job is None
 
 
 async def _check_round_trip(sessions: SessionManager, session_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import signal
 import sqlite3
@@ -21,10 +22,11 @@ from sessions.export.json_format import to_json
 from sessions.export.json_reader import from_json
 from sessions.export.transcript import Branch, StoredMessage, Transcript
 from sessions.manager import SessionManager
-from sessions.message import Message, Usage
+from sessions.message import MAX_CONTENT, Message, Usage
 from sessions.reset_policy import ResetPolicy
 from sessions.scope import Scope
 from sessions.session import Session, Status
+from sessions.sqlite.backup import look_into
 from sessions.sqlite.store import SqliteStore
 from tests.conftest import ManualClock
 from tests.sessions.conftest import KEY, Opener, person, say, texts
@@ -358,6 +360,15 @@ class Filling(SqliteStore):
         await super().stage(messages, entries, arrivals)  # type: ignore[arg-type]
 
 
+async def test_a_message_that_is_too_long_is_named(open_memory: Opened) -> None:
+    """By its place in the file; nothing is imported then."""
+    async with open_memory() as sessions:
+        words = made(spoken(1, "one"), spoken(2, "x" * (MAX_CONTENT + 1)), head=2)
+        with pytest.raises(InvalidValue, match=r"^messages\[1\]: content is 4,194,305 bytes long"):
+            await sessions.import_session(words, address=ANN)
+        assert await sessions._store.count_messages() == []
+
+
 async def test_a_full_disk_leaves_nothing(tmp_path: Path, clock: ManualClock) -> None:
     """The error is the disk's, and what was stored before it is gone."""
     store = Filling(tmp_path / "palaver.db")
@@ -427,9 +438,14 @@ async def test_a_kill_at_any_piece_leaves_nothing(tmp_path: Path) -> None:
             sessions_there, messages_there = there.fetchone()
         assert sessions_there == 0
         assert messages_there > 0
+        left = look_into(path)
+        assert (left.sessions, left.messages, left.unfinished) == (0, 0, math.ceil(min(piece * 500, 4400) / 1100))
+        async with SessionManager.open(db_path=path, encryption_key=KEY, read_only=True) as looking:
+            assert await looking.verify() == []  # it is no damage
         async with SessionManager.open(db_path=path, encryption_key=KEY) as sessions:
             assert await sessions._store.count_messages() == []
             assert await sessions.verify() == []
+            assert look_into(path).unfinished == 0
     async with SessionManager.open(db_path=path, encryption_key=KEY) as sessions:
         await sessions.import_session(many(1100), address=ANN)
         assert len(await texts(sessions, "abcdefghijkl")) == 1100

@@ -6,12 +6,15 @@ import sqlite3
 from contextlib import aclosing, closing
 from pathlib import Path
 
+import pytest
+
 from sessions.catalogue import Wanted
 from sessions.manager import SessionManager
-from sessions.operator_search import BATCH, Look
+from sessions.operator_search import BATCH, PAGE, Look
 from sessions.session import Status
 from tests.conftest import ManualClock
 from tests.sessions.conftest import person
+from tests.sessions.meanwhile import Meanwhile, seal_anew
 
 KEY = bytes(32)
 
@@ -91,3 +94,41 @@ async def test_a_tally_counts_what_one_reads(clock: ManualClock) -> None:
     assert (tally.roles.total(), tally.roles["user"]) == (kept, kept - 1)
     assert (tally.replies, tally.waited_ms) == (1, 4_000)
     assert words == {fork.id: "one"}
+
+
+@pytest.mark.parametrize("wanted", [None, Wanted(platform="telegram")], ids=["lean", "whole"])
+async def test_what_got_another_key_since_its_row_was_read_is_found(tmp_path: Path, wanted: Wanted | None) -> None:
+    """Short conversations that lie side by side, a long one and a fork: each message once, as without a rotation."""
+    store = Meanwhile(tmp_path / "sessions.db")
+    async with SessionManager.open(store=store, encryption_key=KEY) as sessions:
+        base = await begin(sessions, "ann", "teal one", "hay", "teal two")
+        fork = await sessions.fork(base)
+        await say(sessions, fork.id, "teal three")
+        await begin(sessions, "ben", "teal four")
+        await begin(sessions, "cleo", *(f"teal {number}" for number in range(PAGE + 10)))
+        found = sorted(await hits(sessions, "teal", wanted))
+        assert len(found) == PAGE + 10 + 6
+        store.job = lambda: seal_anew(sessions)
+        assert sorted(await hits(sessions, "teal", wanted)) == found
+        every = await sessions.catalogue.select(Wanted())
+        words = await sessions.everywhere.first_words(every)
+        assert sorted(words.values()) == ["teal 0", "teal four", "teal one", "teal one"]
+        store.job = lambda: seal_anew(sessions)
+        assert await sessions.everywhere.first_words(every) == words
+        assert store.job is None
+
+
+async def test_a_rotation_that_goes_on_beside_a_search_hides_nothing(tmp_path: Path) -> None:
+    """Each page is read with the key that it has by then, also by a program that only reads."""
+    path = tmp_path / "sessions.db"
+    async with SessionManager.open(db_path=path, encryption_key=KEY) as sessions:
+        for name in ("ann", "ben"):
+            await begin(sessions, name, *(f"teal {number}" for number in range(PAGE + 10)))
+        async with SessionManager.open(db_path=path, encryption_key=KEY, read_only=True) as reading:
+            found: list[tuple[str, int]] = []
+            async with aclosing(reading.everywhere.search("teal")) as search:
+                async for hit in search:
+                    if len(found) in (5, PAGE, PAGE + 15):
+                        await seal_anew(sessions)
+                    found.append((hit.found.session.id, hit.message.seq))
+        assert len(set(found)) == len(found) == 2 * (PAGE + 10)

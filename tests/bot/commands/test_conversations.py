@@ -8,6 +8,7 @@ import pytest
 
 from bot.commands.conversations import PAGE
 from sessions.session import Status
+from tests.bot.archives import words_of
 from tests.bot.commands.person import ANN, Person
 
 
@@ -235,7 +236,9 @@ async def test_lists_and_searches_hold_ones_own_only(ann: Person) -> None:
         "/history export json", "/resume", "/usage", "/mydata", "/whoami", "/context",
     ):  # fmt: skip
         reply = await ann.types(line)
-        shown = reply.text + (reply.document.content.decode() if reply.document else "")
+        shown = reply.text
+        if reply.document is not None:
+            shown += words_of(reply.document.content)
         assert "canary" not in shown, line
         assert bobs not in shown, line
     for typed in ("/session switch ", "/checkpoint restore ", "/resume c", "/session untag "):

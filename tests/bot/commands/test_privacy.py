@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 from dataclasses import replace
 
 import pytest
 
 from bot.access import Access
+from bot.commands.privacy import MOST_PACKED
 from bot.person_notes import spending_note
 from config.settings import AccessSettings
 from sessions.address import ChatKind
 from sessions.errors import NotFound
 from sessions.scope import Scope
+from tests.bot.archives import archive_of
 from tests.bot.commands.person import ANN, Person
 
 
@@ -38,13 +42,52 @@ async def test_mydata_holds_everything_of_the_person_and_nothing_else(ann: Perso
     await bob.says("canary")
     reply = await ann.types("/mydata")
     assert "3 conversations with 6 messages" in reply.text
-    assert reply.document is not None
-    data = json.loads(reply.document.content)
-    assert data["person"] == {"platform": "console", "user_id": "ann"}
-    assert len(data["sessions"]) == 3
-    text = reply.document.content.decode()
-    assert all(words in text for words in ("from the terminal", "again", "from elsewhere", "Second"))
-    assert "canary" not in text
+    archive = archive_of(reply.document)
+    assert archive.about["person"] == {"platform": "console", "user_id": "ann"}
+    assert (len(archive.json), len(archive.markdown), len(archive.files)) == (3, 3, 8)
+    for texts in ("".join(archive.markdown), json.dumps(archive.json)):
+        assert all(words in texts for words in ("from the terminal", "again", "from elsewhere", "Second"))
+    assert all(ident in archive.readme for ident in archive.ids)
+    assert "canary" not in archive.text
+    (entry, *_) = await ann.sessions.audit.newest()
+    assert (entry.kind, entry.about["count"], entry.about["format"]) == ("export", 3, "person")
+
+
+async def test_mydata_comes_in_parts_where_it_is_large(ann: Person) -> None:
+    """Each fits, together they are all, and each says how to get the next; what fits nowhere is named."""
+    for _ in range(4):
+        await ann.types("/new")
+        for _ in range(3):
+            await ann.says(base64.b64encode(os.urandom(360_000)).decode())
+    await ann.types("/new Huge")
+    for _ in range(16):
+        await ann.says(base64.b64encode(os.urandom(360_000)).decode())
+    huge = (await ann.session()).id
+    line, found, texts = "/mydata", [], []
+    while line:
+        reply = await ann.types(line)
+        assert reply.document is not None
+        assert len(reply.document.content) <= MOST_PACKED
+        found.append(archive_of(reply.document).ids)
+        texts.append(reply.text)
+        line = reply.choices[0].text if reply.choices else ""
+        assert not line or f"`{line}` gives the next part" in reply.text
+    ids = [one.id for one in await ann.sessions.own_sessions(ann.address)]
+    assert sorted(ident for part in found for ident in part) == sorted(set(ids) - {huge})
+    assert len(found) > 1
+    assert any(f"Too large for a file here: `{huge}`" in text for text in texts)
+    assert all("A part of what is stored of you" in text for text in texts)
+
+
+async def test_mydata_goes_on_only_from_what_is_ones_own(ann: Person) -> None:
+    """An id of somebody else gets the same answer as one that there is not."""
+    await ann.says("mine")
+    bob = Person(ann.sessions, ann.clock, address=replace(ANN, user_id="bob"))
+    await bob.says("his")
+    for ident in ((await bob.session()).id, "zzzzzzzzzzzz"):
+        reply = await ann.types(f"/mydata {ident}")
+        assert (reply.error, reply.document) == (True, None)
+        assert reply.text == f"There is no conversation of yours `{ident}`."
 
 
 async def test_forgetme_erases_after_a_yes_and_gives_a_receipt(ann: Person) -> None:
@@ -61,6 +104,7 @@ async def test_forgetme_erases_after_a_yes_and_gives_a_receipt(ann: Person) -> N
     receipt = await ann.answers("yes")
     assert receipt.private
     assert "3 conversations with 6 messages erased" in receipt.text
+    assert all("share with others" in text for text in (question.text, receipt.text))
     assert await ann.sessions.own_sessions(ann.address) == []
     assert await bob.history() == ["four", "I see."]
 
@@ -88,9 +132,7 @@ async def test_mydata_holds_what_is_noted_beside_the_words(ann: Person) -> None:
     """Linked accounts, that one was let in, and what one used on the latest day."""
     await Access(ann.sessions, AccessSettings()).approve("console:ann", by="telegram:1", at=1)
     await ann.sessions.link(ann.address, replace(ANN, platform="telegram", user_id="42"))
-    document = (await ann.types("/mydata")).document
-    assert document is not None
-    first, second = json.loads(document.content)["accounts"]
+    first, second = archive_of((await ann.types("/mydata")).document).about["accounts"]
     assert (first["let_in"], first["used_today"]) == ({"approved": True, "by": "telegram:1", "at": 1}, None)
     assert (second["platform"], second["user_id"], second["let_in"]) == ("telegram", "42", None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from keyword import iskeyword
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_commands_fit_native_trees(command: Command) -> None:
     assert not command.summary.endswith(".")
     names = [parameter.name for parameter in command.parameters]
     assert len(set(names)) == len(names) <= 25
-    assert all(NATIVE_NAME.fullmatch(name) for name in names)
+    assert all(NATIVE_NAME.fullmatch(name) and not iskeyword(name) for name in names)
     assert all(1 <= len(parameter.summary) <= 100 for parameter in command.parameters)
     required = [parameter.required for parameter in command.parameters]
     assert required == sorted(required, reverse=True)

@@ -101,6 +101,15 @@ async def test_fork_names_the_original_by_its_title(ann: Person) -> None:
     assert "The original, `Trip to Rome`, stays as it is" in (await ann.types("/fork")).text
 
 
+async def test_nothing_to_redo_stops_nothing(ann: Person) -> None:
+    """A reply that runs goes on, where there is nothing to go forward to."""
+    await ann.says("one")
+    ann.application.replying = True
+    for line in ("/redo", "/redo 5"):
+        assert (await ann.types(line)).text == "There is nothing to redo."
+    assert (ann.application.replying, ann.application.stops) == (True, 0)
+
+
 @pytest.mark.parametrize("line", ["/undo", "/redo", "/retry", "/fork", "/history clear"])
 async def test_moving_stops_the_running_reply(ann: Person, line: str) -> None:
     """A reply to what is being left is stopped."""

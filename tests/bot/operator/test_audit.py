@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import pytest
 
@@ -98,6 +100,19 @@ def test_what_operators_do_is_in_it(shell: Shell, quick: Quick) -> None:
     assert entry["by"].startswith("shell:")
     assert entry["about"]["messages"] == 1
     assert "canary" not in json.dumps(entry)
+
+
+@pytest.mark.parametrize("beside_a_bot", [False, True])
+def test_who_did_it_is_the_account_and_not_what_the_environment_says(
+    shell: Shell, quick: Quick, beside_a_bot: bool
+) -> None:
+    """LOGNAME and USER may say anything; the name is that of the account, with a bot and without one."""
+    ident = begin(shell, ME, "one")
+    with running(shell) if beside_a_bot else nullcontext():
+        assert shell.run("sessions", "pause", ident, LOGNAME="mallory", USER="mallory").code == 0
+        (entry,) = json.loads(quick("audit", "list", "--json", "--kind", "status").out)
+    assert entry["by"] == f"shell:{pwd.getpwuid(os.geteuid()).pw_name}"
+    assert entry["about"] == {"session": ident, "before": "active", "after": "paused"}
 
 
 @pytest.mark.parametrize("command", ["list", "verify"])

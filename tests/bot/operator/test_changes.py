@@ -121,18 +121,20 @@ def test_a_status_is_really_set(shell: Shell, quick: Quick) -> None:
     assert listed(shell)[other].session.status is Status.ACTIVE
 
 
-def test_the_audit_tells_of_a_conversation_that_was_ended(shell: Shell, quick: Quick) -> None:
-    """Archiving the current one is a reset by another name; archiving one that was set aside is not."""
+def test_the_audit_tells_of_each_change_of_a_status(shell: Shell, quick: Quick) -> None:
+    """With what it was; archiving the current one is a reset by another name, archiving one set aside is not."""
     ident = begin(shell, ME, "hello")
-    before = len(audited(shell))
-    quick("sessions", "archive", ident)
-    (entry, *_) = audited(shell)
-    assert (entry.kind, entry.about, len(audited(shell))) == ("reset", {"how": "archive", "session": ident}, before + 1)
-    assert entry.by is not None
-    assert entry.by.startswith("shell:")
-    quick("sessions", "pause", ident)
-    quick("sessions", "archive", ident)
-    assert len(audited(shell)) == before + 1
+    for verb in ("archive", "archive", "pause", "archive"):
+        quick("sessions", verb, ident)
+    entries = audited(shell)
+    assert [(entry.kind, entry.about.get("how")) for entry in entries] == [
+        ("status", None),
+        ("status", None),
+        ("reset", "archive"),
+    ]
+    told = [(entry.about["session"], entry.about["before"], entry.about["after"]) for entry in entries]
+    assert told == [(ident, "paused", "completed"), (ident, "completed", "paused"), (ident, "active", "completed")]
+    assert all(entry.by is not None and entry.by.startswith("shell:") for entry in entries)
 
 
 def test_of_several_all_change_or_none(shell: Shell, quick: Quick) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.control import Answer
-from bot.operator.deletion import Doomed, erase
+from bot.operator.deletion import Doomed, clean, erase
+from sessions.address import ChatKind
 from sessions.errors import InvalidValue
 from sessions.manager import AT_ONCE, SessionManager
 from sessions.message import JsonValue
+from sessions.scope import Scope
 from sessions.session import Status
 from tests.bot.operator.conversations import ME, Quick, audited, begin, history, listed, telegram, within
 from tests.bot.operator.terminal import at_terminal
@@ -358,6 +361,37 @@ def test_clean_asks_first(shell: Shell, quick: Quick) -> None:
     assert left(shell, ids) == set(ids)
 
 
+def test_clean_shows_how_far_it_is(shell: Shell) -> None:
+    """At a terminal, as all long work does; and no more goes than was said yes to."""
+    ids = aged(shell)
+    with at_terminal(shell, "sessions", "clean", "--older-than", "30d") as terminal:
+        terminal.shows("This erases 3 sessions with 4 messages older than 30 days for good. Go on? [y/N]")
+
+        async def say(sessions: SessionManager) -> None:
+            await sessions.save_checkpoint(ids["elder"], name="keep this")
+
+        within(shell, say, days_ago=60)
+        ids["late"] = begin(shell, telegram("77"), "x", days_ago=90)
+        terminal.types("y\r")
+        terminal.shows("of 3 sessions looked at")
+        terminal.shows("Deleted 2 sessions older than 30 days.")
+        assert terminal.ends() == 0
+    assert left(shell, ids) == {"elder", "late", "new", "newer", "newest"}
+
+
+@pytest.mark.parametrize("among", [[], ["zzzzzzzzzzzz"], ["{newest}"]])
+def test_cleaning_takes_only_what_was_asked_about(shell: Shell, among: list[str]) -> None:
+    """What is not old stays though it is named, and what is old stays though it is not."""
+    ids = aged(shell)
+    named: list[JsonValue] = [one.format(**ids) for one in among]
+
+    async def work(sessions: SessionManager) -> Answer:
+        return await clean(sessions, {"seconds": 30 * 86_400, "among": named})
+
+    assert within(shell, work) == {"sessions": 0}
+    assert left(shell, ids) == set(ids)
+
+
 def test_clean_keeps_what_has_checkpoints_unless_told(shell: Shell, quick: Quick) -> None:
     """--no-keep-checkpoints erases those as well."""
     ids = aged(shell)
@@ -421,3 +455,54 @@ def test_a_damaged_conversation_goes_only_by_name_or_with_all(shell: Shell, quic
     assert quick("sessions", "delete", "--older-than", "75d", "--yes").out.startswith("No session fits")
     assert quick("sessions", "delete", ids["ann old"], "--yes").code == 0
     assert left(shell, ids) == set(ids) - {"ann old"}
+
+
+def a_group(shell: Shell) -> str:
+    """Have a conversation of a group that person 1 began and person 2 spoke in."""
+
+    async def work(sessions: SessionManager) -> str:
+        here = replace(telegram("1"), chat_id="-100", chat_kind=ChatKind.GROUP)
+        there = replace(here, user_id="2")
+        for one in (here, there):
+            await sessions.set_scope(one, Scope.PER_CHANNEL)
+        session = await sessions.get_or_create_session(here)
+        assert (await sessions.get_or_create_session(there)).id == session.id
+        await sessions.add_message(session.id, role="user", content="everybody's")
+        return session.id
+
+    return within(shell, work)
+
+
+@pytest.mark.parametrize("beside_a_bot", [False, True])
+def test_what_others_share_stays_unless_it_is_asked_for(shell: Shell, quick: Quick, beside_a_bot: bool) -> None:
+    """A group's conversation is not of the person who began it; the question says how many stay or go."""
+    ids = shelf(shell) | {"group": a_group(shell)}
+    with running(shell) if beside_a_bot else nullcontext():
+        asked = quick("sessions", "delete", "--person", "telegram:1")
+        assert "This erases 2 sessions with 3 messages for good; 1 more that others share stays" in asked.err
+        assert "--shared" in asked.err
+        done = quick("sessions", "delete", "--person", "telegram:1", "--yes")
+        assert (
+            done.out == "Deleted 2 sessions with 3 messages. 1 more that others share stays; --shared takes it too.\n"
+        )
+        assert left(shell, ids) == set(ids) - {"ann", "ann old"}
+        again = quick("sessions", "delete", "--person", "telegram:1", "--yes")
+        assert "No session fits; nothing was deleted. 1 more that others share stays" in again.out
+        asked = quick("sessions", "delete", "--person", "telegram:1", "--shared")
+        assert "This erases 1 session with 1 message, 1 of them shared with others, for good" in asked.err
+        assert quick("sessions", "delete", "--person", "telegram:1", "--shared", "--yes").code == 0
+    assert left(shell, ids) == {"bob old", "bob", "me old", "me"}
+
+
+def test_what_is_shared_is_counted_however_it_is_chosen(shell: Shell, quick: Quick) -> None:
+    """By its id and with all; --shared alone chooses nothing."""
+    group = a_group(shell)
+    begin(shell, ME, "mine")
+    asked = quick("sessions", "delete", group)
+    assert "This erases 1 session with 1 message, 1 of them shared with others, for good" in asked.err
+    asked = quick("sessions", "delete", "--all")
+    assert "This erases 2 sessions with 2 messages, 1 of them shared with others, for good" in asked.err
+    for arguments in (["--shared"], ["--shared", "--all"], [group, "--shared"]):
+        done = quick("sessions", "delete", *arguments, "--yes")
+        assert (done.code, done.out) == (2, "")
+    assert len(listed(shell)) == 2

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
+import subprocess
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -21,9 +23,10 @@ from sessions.address import Address, ChatKind
 from sessions.manager import SessionManager
 from sessions.message import Usage
 from sessions.scope import Scope
+from tests.bot.archives import Archive
 from tests.bot.operator.conversations import ME, Quick, begin, listed, telegram, within
 from tests.bot.operator.terminal import at_terminal
-from tests.bot.shell import Shell
+from tests.bot.shell import ROOT, Shell
 from tests.bot.test_cli_pair import knock, running
 from tests.conftest import ManualClock
 
@@ -104,7 +107,7 @@ def test_an_export_has_everything_of_the_person_and_nothing_of_others(
 ) -> None:
     """Before all bots and through links, with what is noted; the file is private, and the audit tells of it."""
     furnish(shell)
-    target = tmp_path / "ann.json"
+    target = tmp_path / "ann.zip"
 
     def work() -> None:
         done = quick("people", "export", "telegram:42", "-o", str(target))
@@ -116,13 +119,14 @@ def test_an_export_has_everything_of_the_person_and_nothing_of_others(
             work()
     else:
         work()
-    text = target.read_text()
-    data = json.loads(text)
+    archive = Archive(target.read_bytes())
+    data, text = archive.about, archive.text
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert data["person"] == {"platform": "telegram", "user_id": "42"}
     assert {account["platform"] for account in data["accounts"]} == {"telegram", "discord"}
     assert data["accounts"][0]["let_in"] == {"approved": True, "by": "shell", "at": 1}
-    assert len(data["sessions"]) == 4
+    assert len(archive.json) == len(archive.markdown) == 4
+    assert "4 conversations" in archive.readme
     assert all(word in text for word in ("one", "two", "three", "four", "five"))
     assert "bobs" not in text
     assert "shared" not in text
@@ -140,7 +144,25 @@ def test_an_export_goes_where_it_is_wanted(shell: Shell, quick: Quick, tmp_path:
     assert file.name.startswith("palaver-telegram-42-20")
     assert quick("people", "export", "telegram:42", "-o", str(file)).code == 1
     assert quick("people", "export", "telegram:42", "-o", str(file), "--force").code == 0
-    assert len(json.loads(quick("people", "export", "telegram:42", "-o", "-").out)["sessions"]) == 4
+    assert len(Archive(file.read_bytes()).json) == 4
+    command = shell.command("people", "export", "telegram:42", "-o", "-")
+    piped = subprocess.run(command, cwd=ROOT, env=shell.environ, capture_output=True, check=True, timeout=30)
+    assert len(Archive(piped.stdout).json) == 4
+    with at_terminal(shell, "people", "export", "telegram:42", "-o", "-") as terminal:
+        terminal.shows("an archive is not for a terminal")
+        assert terminal.ends() == 1
+
+
+def test_conversations_of_an_export_can_be_taken_in_elsewhere(shell: Shell, quick: Quick, tmp_path: Path) -> None:
+    """As its README says: the folder of them, into a store that knows nobody yet."""
+    furnish(shell)
+    quick("people", "export", "telegram:42", "-o", str(tmp_path / "ann.zip"))
+    with ZipFile(tmp_path / "ann.zip") as file:
+        file.extractall(tmp_path / "out")
+    other = Shell(tmp_path / "other")
+    done = other.run("sessions", "import", "--dir", str(tmp_path / "out" / "conversations"))
+    assert "4 conversations with 5 messages imported." in done.out, done
+    assert {one.person for one in listed(other).values()} == {"telegram:42", "discord:77"}
 
 
 @pytest.mark.parametrize("command", ["export", "erase"])
@@ -316,6 +338,18 @@ def test_nothing_of_it_is_left_in_any_file(shell: Shell, tmp_path: Path, how: st
     else:
         work()
     assert remains(pieces, shell.home, temporary) == 0
+
+
+def test_what_others_share_stays_and_that_is_said(shell: Shell, quick: Quick) -> None:
+    """Before it is erased, in the receipt, and where there is nothing else of the person."""
+    furnish(shell)
+    asked = quick("people", "erase", "telegram:42")
+    assert "discord:77, for good; 1 conversation that others share stays" in asked.err
+    done = quick("people", "erase", "telegram:42", "--yes")
+    assert "Conversations that others share, of which they began 1" in done.out
+    again = quick("people", "erase", "telegram:42", "--yes")
+    assert (again.code, again.out) == (1, "")
+    assert "1 conversation that others share stays: palaver sessions delete --person telegram:42 --shared" in again.err
 
 
 @pytest.mark.parametrize("command", ["list", "export", "erase", "links"])

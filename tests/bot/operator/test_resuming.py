@@ -180,10 +180,14 @@ def test_where_nothing_was_ever_said_there_is_nothing_to_resume(shell: Shell, qu
 def test_a_running_bot_has_the_store(shell: Shell) -> None:
     """It is 75 then, and nothing is said in the conversation."""
     ident = begin(shell, ME, "hello")
-    with running(shell):
+    with running(shell) as bot:
         done = shell.run("resume", ident, "hi")
         assert (done.code, done.out) == (75, "")
-        assert "held by process" in done.err
+        assert f"held by process {bot.pid}: the bot that runs, or a chat at another terminal" in done.err
+        assert f"end that one first (kill {bot.pid} ends it in order) and run this again" in done.err
+        assert f"palaver sessions show {ident} shows it, and palaver chat --ephemeral talks" in done.err
+        assert shell.run("sessions", "show", ident).code == 0
+        assert shell.run("chat", "--ephemeral", "hello").code == 0
     assert said(shell, ident) == ["hello"]
 
 

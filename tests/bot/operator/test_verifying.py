@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from tests.bot.operator.conversations import ME, Quick, begin, telegram
+from sessions.manager import SessionManager
+from tests.bot.operator.conversations import ME, Quick, begin, telegram, within
 from tests.bot.operator.test_backup import damage
 from tests.bot.shell import Shell
 from tests.bot.test_cli_pair import running
@@ -59,6 +62,40 @@ def test_a_broken_file_is_a_damaged_store_and_no_traceback(shell: Shell, quick: 
     assert done.code == 4
     assert "Traceback" not in done.err
     assert done.out or done.err
+
+
+def test_what_an_import_left_is_named_and_is_no_damage(shell: Shell, quick: Quick, tmp_path: Path) -> None:
+    """It counts neither as sound nor as damaged; the code is 0, and it is gone after the next start."""
+    ident, other = begin(shell, ME, "one", "two"), begin(shell, telegram("42"), "three")
+    killed = Shell(tmp_path / "killed")
+    killed.home.mkdir(mode=0o700)
+
+    async def break_off(sessions: SessionManager) -> None:
+        copies = [await sessions.transcript(one) for one in (ident, other)]
+        with suppress(InterruptedError):
+            async with sessions.arrivals(new_ids=True) as arrivals:
+                for copy in copies:
+                    await arrivals.add(copy, ME)
+                await arrivals.flush()
+                await arrivals.settle()
+                for path in shell.home.iterdir():  # what a kill would leave
+                    shutil.copy(path, killed.home)
+                raise InterruptedError
+
+    within(shell, break_off)
+    home = {"PALAVER_HOME": str(killed.home)}
+    done = quick("db", "verify", **home)
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[0] == (
+        "2 conversations belong to an import that is under way or was broken off; "
+        "then they go when Palaver starts next."
+    )
+    assert "2 sessions and 3 messages opened, all sound." in done.lines[1]
+    told = json.loads(quick("db", "verify", "--json", **home).out)
+    assert (told["sound"], told["unfinished"], told["messages"]) == (True, 2, 3)
+    begin(killed, ME, "four")
+    assert json.loads(quick("db", "verify", "--json", **home).out)["unfinished"] == 0
+    assert quick("db", "verify").lines[0].endswith("2 sessions and 3 messages opened, all sound.")
 
 
 def test_without_a_store_there_is_nothing_to_verify(shell: Shell, quick: Quick) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import starmap
 
 import pytest
 from hypothesis import given
@@ -198,6 +201,10 @@ def test_ainative_code_is_read() -> None:
         ({**CLINVK, "status": "odd"}, r"sessions\[1\].status is 'odd', allowed are active"),
         ({**CLINVK, "token_usage": {"input": -1}}, r"sessions\[1\].token_usage.input must be a whole number"),
         ({**CLINVK, "more": float("inf")}, r"sessions\[1\].more holds a number out of range"),
+        ({**AINATIVE, "metadata": {"tags": "go"}}, r"sessions\[1\].metadata.tags must be a list, not 'go'"),
+        ({**AINATIVE, "metadata": {"tags": ["go", 7]}}, r"sessions\[1\].metadata.tags must hold texts only"),
+        ({**AINATIVE, "metadata": {"project": 7}}, r"sessions\[1\].metadata.project must be text, not 7"),
+        ({**AINATIVE, "metadata": {"project": ["a"]}}, r"sessions\[1\].metadata.project must be text, not a list"),
         ({"id": "x"}, r"sessions\[1\] has no format, no messages and no backend"),
         (["x"], r"sessions\[1\] must be an object, not a list"),
         ({"format": "palaver-session", "version": 2}, r"sessions\[1\].version is 2"),
@@ -207,6 +214,64 @@ def test_errors_name_the_field_with_its_path(value: object, words: str) -> None:
     """Within its file, so that it can be found."""
     with pytest.raises(InvalidValue, match=words):
         read_any(value, "sessions[1]")
+
+
+def test_what_a_program_says_nothing_of_is_kept_as_metadata_whatever_it_is() -> None:
+    """The metadata of clinvk has no tags and no project, and what AINative Code leaves out may be null."""
+    odd = {"tags": "go", "project": 7}
+    kept = read_any({**CLINVK, "metadata": odd}).session
+    assert (kept.tags, {name: kept.metadata[name] for name in odd}) == (("bugfix", "auth"), odd)
+    none = read_any({**AINATIVE, "metadata": {"tags": None, "project": None, "priority": 1}}).session
+    assert (none.tags, none.metadata["priority"]) == ((), 1)
+
+
+def used(text: Iterable[bytes]) -> float:
+    """Give the seconds of the processor that it takes to refuse a file."""
+    begun = time.process_time()
+    with pytest.raises(InvalidValue):
+        list(starmap(_read, Documents(_Joined(text))))
+    return time.process_time() - begun
+
+
+def _read(where: str, value: object) -> Transcript:
+    return read_any(value, where)
+
+
+class _Joined:
+    """A source whose bytes are made as they are read."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = filter(None, pieces)
+
+    def read(self, size: int) -> bytes:
+        return next(self._pieces, b"")
+
+
+MEGABYTE = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("begin", "filling", "end"),
+    [
+        (b"", b" ", b""),
+        (b"", b" \r\n\t", b"{}"),
+        (b"{", b"\n", b"}"),
+        (b"[1", b" ", b"]"),
+        (b'{"id": "', b"x", b'"}'),
+        (b'{"id": "', b"x", b""),
+        (b'{"', b"x", b'": 1}'),
+        (b"[", b"1", b"]"),
+        (b'{"id": ', b"1", b"}"),
+        (b'{"id": -', b"1", b""),
+        (b'{"id": 1.', b"1", b"}"),
+        (b'{"id": [', b" ", b"]}"),
+        (b'{"id": "', b"\\\\", b'"}'),
+    ],
+)
+def test_a_large_file_of_nothing_is_refused_as_fast_as_it_is_read(begin: bytes, filling: bytes, end: bytes) -> None:
+    """A hundred megabytes of blanks, of one text or of one number take seconds: nothing is read over and over."""
+    block = filling * (MEGABYTE // len(filling))
+    assert used([begin, *[block] * 100, end]) < 5
 
 
 def test_a_backup_of_another_program_is_read() -> None:

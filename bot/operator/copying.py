@@ -1,0 +1,72 @@
+"""palaver db copy: all conversations into another database, sealed as they are."""
+
+from __future__ import annotations
+
+import click
+
+from bot.commands.markup import plural
+from bot.operator.printed_json import print_json
+from bot.operator.progress_bar import progress
+from bot.startup import ExitCode, key_provider, old_key_providers
+from bot.stores import store_at
+from config.settings import Settings
+from sessions.errors import InvalidValue
+from sessions.store import Store
+from sessions.store_comparison import differences
+from sessions.store_copy import Copied, StoreCopy, both_open
+
+MOST_NAMED = 20  # differences
+
+
+async def copy(settings: Settings, origin: str | None, target: str, *, check: bool, as_json: bool) -> int:
+    """Bring over what differs, or only say what does."""
+    source = origin or settings.store.url
+    if source == target:
+        raise InvalidValue("these are the same database; name another one with --to")
+    ours, theirs = store_at(source, read_only=True), store_at(target, read_only=check)
+    keys = [key_provider(settings), *old_key_providers(settings)]
+    async with both_open(ours, theirs, keys) as census:
+        if check:
+            return await _compare(ours, theirs, as_json=as_json)
+        with progress("Copying") as told:
+            copied = await StoreCopy(ours, theirs, census, told).run()
+    return _report(copied, as_json=as_json)
+
+
+async def _compare(source: Store, target: Store, *, as_json: bool) -> int:
+    found = [what async for what in differences(source, target)]
+    if as_json:
+        print_json({"same": not found, "differences": found})
+    elif not found:
+        click.echo("Both databases hold the same.")
+    else:
+        click.echo(f"They differ in {plural(len(found), 'place')}:")
+        for what in found[:MOST_NAMED]:
+            click.echo(f"  {what}")
+        if len(found) > MOST_NAMED:
+            click.echo(f"  and {len(found) - MOST_NAMED:,} more")
+    return ExitCode.SESSION if found else ExitCode.DONE
+
+
+def _report(copied: Copied, *, as_json: bool) -> int:
+    if as_json:
+        print_json(
+            {
+                "added": copied.added,
+                "changed": copied.changed,
+                "removed": copied.removed,
+                "messages": copied.messages,
+                "complete": copied.complete,
+            }
+        )
+        return ExitCode.DONE
+    click.echo(
+        f"{plural(copied.added, 'conversation')} added, {copied.changed:,} changed, {copied.removed:,} removed; "
+        f"{plural(copied.messages, 'message')} copied."
+    )
+    click.echo(
+        "Both databases hold the same."
+        if copied.complete
+        else "Something was written meanwhile. Stop the bot and run this again: it brings what is missing."
+    )
+    return ExitCode.DONE
