@@ -88,4 +88,25 @@ def migrate(dry_run: bool, home: Path | None, config: Path | None) -> int:
     return run(lambda settings: do(settings, dry_run=dry_run), home=home, config_file=config)
 
 
-COMMANDS: list[click.Command] = [backup, restore, verify, vacuum, migrate]
+@click.command("copy", epilog="Example: palaver db copy --to sqlite:////mnt/new/palaver.db")
+@click.option("--from", "origin", metavar="ADDRESS", help="The database to copy; that of the settings if left out.")
+@click.option("--to", "target", metavar="ADDRESS", required=True, help="The database to copy into.")
+@click.option("--check", is_flag=True, help="Copy nothing; compare the two and name what differs (exit code 4).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: what was copied, or what differs.")
+@settings_options
+def copy(origin: str | None, target: str, check: bool, as_json: bool, home: Path | None, config: Path | None) -> int:
+    """Bring all conversations into another database, sealed as they are; the key stays the same.
+
+    An ADDRESS is written as store.url in the settings. Works while the bot runs, and can be stopped and run again at
+    any time. Run it once more when the bot has stopped: it brings what came in meanwhile. Then point store.url at the
+    copy.
+    """
+    from bot.operator.copying import copy as do
+    from bot.operator.errand import run
+
+    return run(
+        lambda settings: do(settings, origin, target, check=check, as_json=as_json), home=home, config_file=config
+    )
+
+
+COMMANDS: list[click.Command] = [backup, restore, verify, vacuum, migrate, copy]
