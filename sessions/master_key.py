@@ -93,8 +93,9 @@ def find_masters(foundation: Foundation, providers: Sequence[KeyProvider]) -> di
             if master.kid == row.kid and master.kid not in found:
                 master.check(row, foundation)
                 found[row.kid] = master
-    if primary_row(foundation).kid not in found:
-        raise next(iter(refusals), None) or WrongKey([row.kid.hex() for row in foundation.keyring], sorted(offered))
+    primary = primary_row(foundation).kid
+    if primary not in found:
+        raise next(iter(refusals), None) or WrongKey([primary.hex()], sorted(offered))
     return found
 
 
