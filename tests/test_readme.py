@@ -109,7 +109,7 @@ def test_the_slash_commands_that_are_named_exist() -> None:
 
 def test_the_programs_that_are_named_exist() -> None:
     """Every `palaver ...` is a command of the command line, and every `make ...` a target of the Makefile."""
-    lines = [re.sub(r"^([A-Z_]+=\S+ )+|\s*#.*", "", code).split() for code in _written_as_code()]
+    lines = [re.sub(r"^([A-Z_]+=\S+ )+|\s*[#|].*", "", code).split() for code in _written_as_code()]
     palavers = [words[1:] for words in lines if words[:1] == ["palaver"] and words[1:]]
     targets = {words[1] for words in lines if words[:1] == ["make"] and words[1:]}
     assert targets
