@@ -59,6 +59,9 @@ class Channel(Protocol):
 class LastingChannel(Channel, Protocol):
     """A channel whose messages and answers are kept until they are done with."""
 
+    def trouble(self) -> str | None:
+        """Say in one word what keeps it from receiving; None while it does."""
+
     async def stop(self) -> None:
         """Take in nothing more; what was taken in goes on."""
 

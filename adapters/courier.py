@@ -10,6 +10,7 @@ from contextvars import Context
 from typing import NamedTuple
 
 from adapters.envelope import Envelope
+from adapters.meter import NOT_COUNTED, ChannelMeter
 from adapters.pauses import Pauses
 from adapters.reply import Reply
 from adapters.tasks import drained
@@ -63,9 +64,16 @@ class Courier:
     """
 
     def __init__(
-        self, mailbox: Mailbox, channel: str, deliver: Deliver, *, pauses: Callable[[], Pauses] = Pauses
+        self,
+        mailbox: Mailbox,
+        channel: str,
+        deliver: Deliver,
+        *,
+        pauses: Callable[[], Pauses] = Pauses,
+        meter: ChannelMeter = NOT_COUNTED,
     ) -> None:
         self._mailbox, self._channel, self._deliver, self._pauses = mailbox, channel, deliver, pauses
+        self._meter, self._platform = meter, channel.partition(":")[0]
         mailbox.attend(channel)
         self._lanes: dict[str, deque[_Item]] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -127,6 +135,7 @@ class Courier:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         lane.append(item)
+        self._meter.parcels(self._platform, 1)
 
     async def drain(self, seconds: float) -> None:
         """Go on delivering for a while, then stop; what is left stays in the post."""
@@ -138,9 +147,12 @@ class Courier:
                 item = lane[0]
                 delivered = await self._bring(item)
                 lane.popleft()
+                self._meter.parcels(self._platform, -1)
                 if not delivered and not item.envelope.reply.error:
+                    self._meter.parcels(self._platform, 1)
                     lane.appendleft(_Item(item.parcel, Envelope(item.envelope.to, _GIVEN_UP), kept=False))
         finally:
+            self._meter.parcels(self._platform, -len(lane))
             del self._lanes[name]
 
     async def _bring(self, item: _Item) -> bool:
@@ -154,6 +166,7 @@ class Courier:
                 self._delivered += 1
                 break
             except Undeliverable:
+                self._meter.refused(self._platform)
                 log.warning("an answer can not be delivered: the chat does not take it")
                 break
             except NotNow as refusal:
@@ -162,9 +175,11 @@ class Courier:
                 log.warning("an answer could not be delivered: %s", type(error).__name__)
                 wait = patience.mistaken()
             if patience.is_over(self._delivered):
+                self._meter.refused(self._platform)
                 log.warning("an answer is given up: the platform does not take it, and takes others")
                 delivered = False
             else:
+                self._meter.retried(self._platform)
                 await asyncio.sleep(wait)
         await progress.end()
         return delivered

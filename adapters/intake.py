@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
+from adapters.meter import NOT_COUNTED, ChannelMeter
 from adapters.pauses import Pauses
 from adapters.tasks import drained
 from sessions.errors import StoreError
@@ -23,14 +24,25 @@ HandleLetter = Callable[[Letter, Handling], Awaitable[None]]
 class Intake:
     """Takes letters in for one channel and starts a task for each, in their order."""
 
-    def __init__(self, mailbox: Mailbox, channel: str, handle: HandleLetter, *, at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        channel: str,
+        handle: HandleLetter,
+        *,
+        at_once: int = AT_ONCE,
+        meter: ChannelMeter = NOT_COUNTED,
+    ) -> None:
         self._mailbox, self._channel, self._handle = mailbox, channel, handle
+        self._meter, self._platform = meter, channel.partition(":")[0]
         self._room = asyncio.Semaphore(at_once)
         self._running: set[asyncio.Task[None]] = set()
 
     async def resume(self) -> None:
         """Take up what was not handled to its end when the program ended."""
-        for letter in await self._mailbox.unfinished(self._channel):
+        letters = await self._mailbox.unfinished(self._channel)
+        self._meter.letters(self._platform, len(letters))
+        for letter in letters:
             await self._start(letter)
 
     async def take(self, updates: Iterable[tuple[str, bytes]]) -> int:
@@ -39,6 +51,8 @@ class Intake:
         They are durable when this returns; gives the number of new ones.
         """
         letters = await self._mailbox.receive(self._channel, updates)
+        self._meter.received(self._platform, len(letters))
+        self._meter.letters(self._platform, len(letters))
         for letter in letters:
             await self._start(letter)
         return len(letters)
@@ -61,8 +75,10 @@ class Intake:
                 async with self._mailbox.handling(letter) as handling:
                     handling.told = told
                     await self._handle(letter, handling)
+                self._meter.handled(self._platform)
                 return
             except StoreError as error:
+                self._meter.failed(self._platform)
                 letter, told = handling.letter._replace(again=True), handling.told
                 log.warning("an update can not be handled to its end, trying again: %s", type(error).__name__)
             await asyncio.sleep(pauses.next())
@@ -70,6 +86,8 @@ class Intake:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._room.release()
         self._running.discard(task)
+        self._meter.letters(self._platform, -1)
         error = None if task.cancelled() else task.exception()
         if error is not None:
+            self._meter.failed(self._platform)
             log.error("an update could not be handled: %s", type(error).__name__)

@@ -32,6 +32,7 @@ from bot.startup import open_sessions
 from bot.summarizer import Summarizer
 from bot.turn_runner import TurnRunner
 from bot.upkeep import Upkeep
+from bot.watch import UNWATCHED, Watch
 from config.settings import Settings
 from sessions.address import Address
 from sessions.errors import InvalidValue, SessionError, VaultError
@@ -51,9 +52,16 @@ class Application:
     """
 
     def __init__(
-        self, settings: Settings, sessions: SessionManager, backend: ModelBackend, *, ephemeral: bool, clock: Clock
+        self,
+        settings: Settings,
+        sessions: SessionManager,
+        backend: ModelBackend,
+        *,
+        ephemeral: bool,
+        clock: Clock,
+        watch: Watch = UNWATCHED,
     ) -> None:
-        self.sessions = sessions
+        self.sessions, self.meter = sessions, watch.meter
         self.default_model = settings.model.name or settings.model.backend
         self.max_context_tokens = settings.model.max_context_tokens
         self.zone = settings.sessions.timezone
@@ -65,7 +73,13 @@ class Application:
         self.pairing = Pairing(sessions, self.access, operators, notify=self._announce, clock=clock)
         self.linking = Linking(sessions, clock=clock)
         self.door = Door(
-            self.access, self.pairing, self.limits, operators, clock=clock, listening=settings.discord.always
+            self.access,
+            self.pairing,
+            self.limits,
+            operators,
+            clock=clock,
+            listening=settings.discord.always,
+            meter=self.meter,
         )
         self._announcers: dict[str, Announce] = {}
         self._incognito = Incognito(summarizer=Summarizer(backend), clock=clock)
@@ -74,10 +88,17 @@ class Application:
             max_context_tokens=self.max_context_tokens,
             system_prompt=settings.model.system_prompt,
             spent=self.door.spent,
+            watch=watch,
         )
         pending = Confirmations(clock=clock)
         self.handle: Handler = Dispatcher(
-            self._turns, pending, context=self._context, announce=self._announce, ask=self.door.ask, clock=clock
+            self._turns,
+            pending,
+            context=self._context,
+            announce=self._announce,
+            ask=self.door.ask,
+            clock=clock,
+            meter=self.meter,
         ).handle
         self._upkeep = Upkeep(
             sessions,
@@ -183,6 +204,7 @@ class Application:
         )
 
     async def _on_reset(self, event: ResetEvent) -> None:
+        self.meter.reset(event.reason)
         await self._announce(event.address, reset_notice(event.archived, event.reason, event.address))
 
     async def _on_warning(self, warning: ResetWarning) -> None:
@@ -196,15 +218,15 @@ class Application:
 
 @asynccontextmanager
 async def open_application(
-    settings: Settings, key: KeyProvider | None, *, clock: Clock = time.time
+    settings: Settings, key: KeyProvider | None, *, clock: Clock = time.time, watch: Watch = UNWATCHED
 ) -> AsyncIterator[Application]:
     """Open the store and put the application together; without a key nothing is stored.
 
     Raises what `SessionManager.open` raises.
     """
     backend = DeferredBackend(_model_settings(settings))
-    async with open_sessions(settings, key, summarizer=Summarizer(backend), clock=clock) as sessions:
-        application = Application(settings, sessions, backend, ephemeral=key is None, clock=clock)
+    async with open_sessions(settings, key, summarizer=Summarizer(backend), clock=clock, watch=watch) as sessions:
+        application = Application(settings, sessions, backend, ephemeral=key is None, clock=clock, watch=watch)
         try:
             yield application
         finally:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bot.operator.change_commands import resume
 from bot.operator.commands import GROUPS
 from bot.settings_options import settings_options
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 CHAT = "chat"
 
@@ -19,9 +23,21 @@ class PalaverGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `chat` before arguments that begin with an option it has."""
+        if not args and ctx.resilient_parsing:
+            return super().parse_args(ctx, args)  # Tab where a command may follow
         if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h", "--version")):
             args = [CHAT, *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the commands, and the options of `chat`, which can stand in their place."""
+        found = super().shell_complete(ctx, incomplete)
+        chat = self.get_command(ctx, CHAT)
+        if not incomplete.startswith("-") or chat is None:
+            return found
+        known = {one.value for one in found}
+        inner = click.Context(chat, parent=ctx, info_name=CHAT, resilient_parsing=True)
+        return [*found, *(one for one in chat.shell_complete(inner, incomplete) if one.value not in known)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Take the singular of a group as well: `palaver session list`."""
@@ -116,6 +132,19 @@ def run(home: Path | None, config: Path | None) -> int:
     from bot.run import run_bot
 
     return run_bot(home=home, config_file=config)
+
+
+@palaver.command(epilog="Example: palaver health")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: ready, and parts with a word for each.")
+@settings_options
+def health(as_json: bool, home: Path | None, config: Path | None) -> int:
+    """Ask the bot that runs whether it can do its work; the exit code is 0 or 1.
+
+    It says of the store and of each channel that it is ok, or in one word why not.
+    """
+    from bot.health import tell_health
+
+    return tell_health(home=home, config_file=config, as_json=as_json)
 
 
 @palaver.group()

@@ -17,6 +17,7 @@ from bot.commands.failures import failure
 from bot.commands.grammar import command_word, strip
 from bot.commands.registry import run_call, run_command
 from bot.confirmations import Confirmations
+from bot.meter import NOT_MEASURED, Meter
 from bot.mishaps import APOLOGY, note_mishap
 from bot.reset_notice import reset_notice
 from bot.silence import HUSHED, SILENT, Silence
@@ -66,7 +67,9 @@ class Dispatcher:
         announce: Announce,
         ask: Ask,
         clock: Clock,
+        meter: Meter = NOT_MEASURED,
     ) -> None:
+        self._meter = meter
         self._turns, self._pending, self._clock, self._since = turns, pending, clock, clock()
         self._context, self._announce, self._ask = context, announce, ask
         self._order = KeyedLocks()
@@ -76,9 +79,12 @@ class Dispatcher:
         try:
             await self._handle(inbound, outlet)
         except SessionError as error:
+            if isinstance(error, VaultError):
+                self._meter.unreadable(1)
             await outlet.send(failure(error))
         except Exception as error:  # noqa: BLE001 - one message that goes wrong must not end the channel
             note_mishap(log, error)
+            self._meter.failed(inbound.address.platform)
             await outlet.send(Reply(text=APOLOGY, error=True))
 
     async def _handle(self, inbound: Inbound, outlet: Outlet) -> None:
@@ -187,6 +193,7 @@ class Dispatcher:
         except VaultError:
             return  # a session that does not open must not keep anybody from /new
         if event is not None:
+            self._meter.reset(event.reason)
             await self._announce(context.address, reset_notice(event.archived, event.reason, context.address))
 
 

@@ -1,4 +1,4 @@
-"""Redaction: no token in any log line, whoever writes it."""
+"""Redaction: no token in any log line, and no text of an error, whoever writes it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import re
 
 HIDDEN = "[hidden]"
-CHATTY = ("httpx", "httpcore", "telegram", "discord", "aiosqlite", "apscheduler", "aiohttp")  # heard from warnings on
 # httpx writes Telegram's token in every URL; Discord's interaction and webhook tokens stand in theirs.
 _SECRETS = re.compile(
     r"(?<=bot)\d{3,}:[\w-]{20,}|\b\d{5,}:[\w-]{30,}|(?<=/webhooks/)\d+/[\w.-]+|(?<=/interactions/)\d+/[\w.-]+"
@@ -20,6 +19,9 @@ class RedactingFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record; keep it."""
         message = record.getMessage()
+        if record.name == "asyncio" and "\n" in message:  # what follows shows tasks with the text of their errors
+            message = record.msg = message.partition("\n")[0]
+            record.args = None
         hidden = _SECRETS.sub(HIDDEN, message)
         if hidden != message:
             record.msg, record.args = hidden, None
@@ -28,15 +30,3 @@ class RedactingFilter(logging.Filter):
             record.msg = f"{record.getMessage()} ({kind.__name__ if kind else 'error'})"
             record.args = record.exc_info = record.exc_text = None
         return True
-
-
-def log_to_standard_error(level: int = logging.INFO) -> None:
-    """Write logs to standard error, without any token."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(RedactingFilter())
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
-    for chatty in CHATTY:
-        logging.getLogger(chatty).setLevel(logging.WARNING)

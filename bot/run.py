@@ -6,7 +6,8 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,13 +16,16 @@ from adapters.channel import LastingChannel
 from adapters.refusal import ChannelRefused
 from bot.application import Application, open_application
 from bot.commands.menu import menu
-from bot.control import ControlServer
-from bot.redaction import log_to_standard_error
+from bot.control import SOCKET, Answer, Control, ControlServer
+from bot.logs import log_to_standard_error
+from bot.readiness import READY, Readiness, is_ready
 from bot.shell import complain, settings_for, tell
 from bot.startup import ExitCode, key_note, key_provider
+from bot.watching import Watching, watching
 from config.errors import SettingsError
 from config.settings import Settings
 from sessions.errors import SessionError
+from sessions.message import JsonValue
 
 if TYPE_CHECKING:
     from adapters.telegram.limiter import Limiter
@@ -46,6 +50,7 @@ def run_bot(*, home: Path | None, config_file: Path | None) -> int:
     log_to_standard_error()
     try:
         settings = settings_for(home=home, config_file=config_file)
+        log_to_standard_error(settings.logs)
         if not (settings.telegram.token or settings.discord.token):
             tell(_NOTHING)
             return ExitCode.CONFIGURATION
@@ -62,24 +67,45 @@ def run_bot(*, home: Path | None, config_file: Path | None) -> int:
 
 async def _run(settings: Settings) -> int:
     key = key_provider(settings)
-    async with open_application(settings, key) as application:
+    watched = watching(settings)
+    async with open_application(settings, key, watch=watched.watch) as application:
+        say = log.warning if settings.logs.format == "json" else tell  # who reads JSON reads nothing else
         note = key_note(key, application.sessions.kid)
         if note:
-            tell(note)
+            say(note)
         for problem in await application.sessions.missing():
-            tell(f"Warning: the database was changed from outside: {problem}.")
+            say(f"Warning: the database was changed from outside: {problem}.")
         channels = make_channels(settings, application)
+        readiness = Readiness(application.sessions, channels, time.monotonic)
         for channel in channels:
             application.announce_through(channel.platform, channel.notify)
         application.start()
-        async with ControlServer(settings.home / "control.sock", application.controls()):
+        controls = {**application.controls(), **_controls(readiness)}
+        async with ControlServer(settings.home / SOCKET, controls), AsyncExitStack() as stack:
+            await _listen(settings, readiness, watched, stack)
             platforms = [channel.platform for channel in channels]
             # Whether the token is taken is known later: who is refused, or does not get through, says so.
             log.info("starting: %s", ", ".join(_with_address(settings, platform) for platform in platforms))
             if not settings.access.operators and "pairing" in map(application.access.mode_of, platforms):
                 log.info(_NO_OPERATORS)
-            await _until_told_to_end(application, channels)
+            await _until_told_to_end(application, channels, readiness)
     return ExitCode.DONE
+
+
+def _controls(readiness: Readiness) -> Mapping[str, Control]:
+    async def ready(_request: Mapping[str, JsonValue]) -> Answer:
+        parts = dict(await readiness.parts())
+        return {"ready": is_ready(parts), "parts": {**parts}}
+
+    return {READY: ready}
+
+
+async def _listen(settings: Settings, readiness: Readiness, watched: Watching, stack: AsyncExitStack) -> None:
+    """Tell how the bot does at the address of the settings, if there is one."""
+    if settings.operations.listen is not None:
+        from bot.operations_server import OperationsServer  # most bots need no server
+
+        await stack.enter_async_context(OperationsServer(settings.operations.listen, readiness, watched.page))
 
 
 def _with_address(settings: Settings, platform: str) -> str:
@@ -110,6 +136,7 @@ def make_channels(
                 webhook=_webhook(settings),
                 clock=clock,
                 limiter=limiter,
+                meter=application.meter,
             )
         )
     if settings.discord.token is not None:
@@ -126,6 +153,7 @@ def make_channels(
                 gateway_url=settings.discord.gateway_url,
                 always=settings.discord.always,
                 clock=clock,
+                meter=application.meter,
             )
         )
     return channels
@@ -147,7 +175,9 @@ def _webhook(settings: Settings) -> Webhook | None:
     )
 
 
-async def _until_told_to_end(application: Application, channels: Sequence[LastingChannel]) -> None:
+async def _until_told_to_end(
+    application: Application, channels: Sequence[LastingChannel], readiness: Readiness
+) -> None:
     """Run the channels; the first that ends by an error ends them all."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -159,6 +189,7 @@ async def _until_told_to_end(application: Application, channels: Sequence[Lastin
         await asyncio.wait({*running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
+        readiness.ending = True
         await _end(application, channels)
         for task in running:
             task.cancel()

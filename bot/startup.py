@@ -25,6 +25,7 @@ from sessions.errors import (
 from sessions.keys import KeyFile, KeyProvider, Passphrase, RawKey
 
 if TYPE_CHECKING:
+    from bot.watch import Watch
     from config.settings import Settings
     from sessions.manager import SessionManager
     from sessions.parts import Clock
@@ -87,12 +88,16 @@ def open_sessions(
     summarizer: Summarizer | None = None,
     clock: Clock = time.time,
     read_only: bool = False,
+    watch: Watch | None = None,
 ) -> SessionManager:
     """Describe the manager that the settings ask for; without a key it is in memory only."""
     from sessions.manager import SessionManager
+    from sessions.sqlite.store import SqliteStore
 
+    path = None if key is None else settings.store.path
     return SessionManager.open(
-        db_path=None if key is None else settings.store.path,
+        store=None if watch is None else watch.over(SqliteStore(path, read_only=read_only)),
+        db_path=path,
         encryption_key=secrets.token_bytes(32) if key is None else [key, *old_key_providers(settings)],
         scope=settings.sessions.scope,
         daily_reset=settings.sessions.daily_reset,

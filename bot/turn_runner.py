@@ -6,8 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
-from typing import Literal
 
 from adapters.channel import Outlet
 from adapters.inbound import Inbound
@@ -17,7 +15,10 @@ from bot.commands.failures import failure
 from bot.mishaps import APOLOGY, note_mishap
 from bot.models.backend import Finished, ModelBackend, Prompt
 from bot.models.errors import ModelError
+from bot.said import Said
+from bot.turn_watch import TurnNotes, watched_turn
 from bot.undisturbed import undisturbed
+from bot.watch import UNWATCHED, Watch
 from sessions.address import Address
 from sessions.context import Context
 from sessions.errors import InvalidValue, NotFound, SessionError, StoreError
@@ -43,28 +44,6 @@ _KEPT = "This message is kept, but not answered, because the reply before it was
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Said:
-    """What the model has said by now, and how it ended."""
-
-    pieces: list[str] = field(default_factory=list)
-    ending: Literal["open", "complete", "stopped", "failed"] = "open"
-    finished: Finished = field(default_factory=Finished)
-    excuse: Reply | None = None
-    shown: bool = False
-    muted: bool = False
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        return "".join(self.pieces)
-
-    @property
-    def partial(self) -> bool:
-        """Tell whether there should have been more."""
-        return self.ending != "complete" or self.finished.stop_reason == "length"
-
-
 class TurnRunner:
     """Runs turns, one at a time in each session.
 
@@ -79,8 +58,9 @@ class TurnRunner:
         max_context_tokens: int,
         system_prompt: str | None = None,
         spent: Spent | None = None,
+        watch: Watch = UNWATCHED,
     ) -> None:
-        self._backend, self._system, self._spent = backend, system_prompt, spent
+        self._backend, self._system, self._spent, self._watch = backend, system_prompt, spent, watch
         self._room = max(LEAST_ROOM, max_context_tokens - ByteEstimate().count(system_prompt or ""))
         self._running: dict[str, set[asyncio.Task[None]]] = {}
         self._warned: set[str] = set()
@@ -139,11 +119,10 @@ class TurnRunner:
     async def _answer(self, sessions: SessionManager, session_id: str, inbound: Inbound, outlet: Outlet) -> None:
         try:
             async with sessions.lanes.enter(session_id, _person(inbound.address)):
-                source = None if inbound.source is None else {"source": inbound.source}
-                begin = sessions.begin_turn(session_id, content=inbound.text, author=inbound.author, metadata=source)
-                turn, stopped = await undisturbed(begin)
-                if not stopped:
-                    await self._reply(sessions, turn, inbound.address, outlet)
+                with watched_turn(self._watch, inbound.address.platform, self._backend.name) as notes:
+                    turn, stopped = await undisturbed(_begin(sessions, session_id, inbound))
+                    if not stopped:
+                        await self._reply(sessions, turn, inbound.address, outlet, notes)
         except asyncio.CancelledError:
             if self._parked.is_set():
                 raise
@@ -153,7 +132,8 @@ class TurnRunner:
     async def _answer_again(self, sessions: SessionManager, address: Address, turn: Turn, outlet: Outlet) -> None:
         try:
             async with sessions.lanes.enter(turn.session_id, _person(address)):
-                await self._reply(sessions, turn, address, outlet)
+                with watched_turn(self._watch, address.platform, self._backend.name) as notes:
+                    await self._reply(sessions, turn, address, outlet, notes)
         except asyncio.CancelledError:
             if self._parked.is_set():
                 raise
@@ -170,11 +150,13 @@ class TurnRunner:
                     )
                     kept = True
 
-    async def _reply(self, sessions: SessionManager, turn: Turn, address: Address, outlet: Outlet) -> None:
+    async def _reply(
+        self, sessions: SessionManager, turn: Turn, address: Address, outlet: Outlet, notes: TurnNotes
+    ) -> None:
         """Have the model answer, and keep what it said. Not to be cancelled from outside any more when it returns."""
         said = Said()
         try:
-            await self._stream(sessions, turn, said, outlet)
+            await self._stream(sessions, turn, said, outlet, notes)
             said.ending = "complete"
         except asyncio.CancelledError:
             if self._parked.is_set():
@@ -189,21 +171,25 @@ class TurnRunner:
             note_mishap(log, error)
             said.ending, said.excuse = "failed", Reply(text=APOLOGY, error=True)
         await undisturbed(self._conclude(sessions, turn, said, outlet))
+        notes.ended(said.outcome)
         if self._spent is not None and said.finished.usage is not None:
             warning = await self._spent(address, said.finished.usage)
             if warning is not None:
                 await outlet.send(warning)
 
-    async def _stream(self, sessions: SessionManager, turn: Turn, said: Said, outlet: Outlet) -> None:
+    async def _stream(self, sessions: SessionManager, turn: Turn, said: Said, outlet: Outlet, notes: TurnNotes) -> None:
         prompt = await self._prompt(sessions, turn, outlet)
-        async with aclosing(self._backend.stream(prompt)) as deltas:
-            async for delta in deltas:
-                if isinstance(delta, Finished):
-                    said.finished = delta
-                    return
-                if delta.text:
-                    said.pieces.append(delta.text)
-                    await self._show(said, delta.text, outlet)
+        await notes.look_for_damage(sessions, turn.session_id)
+        with notes.asking():
+            async with aclosing(self._backend.stream(prompt)) as deltas:
+                async for delta in deltas:
+                    if isinstance(delta, Finished):
+                        said.finished = delta
+                        return
+                    if delta.text:
+                        notes.spoke()
+                        said.pieces.append(delta.text)
+                        await self._show(said, delta.text, outlet)
 
     async def _show(self, said: Said, text: str, outlet: Outlet) -> None:
         """Show the next piece. A channel that fails must not cost the reply: it is kept, and shown at its end."""
@@ -301,6 +287,11 @@ class TurnRunner:
         elif said.finished.stop_reason != "end":
             about["ending"] = said.finished.stop_reason
         return about
+
+
+async def _begin(sessions: SessionManager, session_id: str, inbound: Inbound) -> Turn:
+    source = None if inbound.source is None else {"source": inbound.source}
+    return await sessions.begin_turn(session_id, content=inbound.text, author=inbound.author, metadata=source)
 
 
 def _person(address: Address) -> str:

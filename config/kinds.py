@@ -106,4 +106,11 @@ SocketAddress = Annotated[
     Annotated[str, AfterValidator(address.check_websocket)] | None, _EMPTY_IS_NONE, Allowed("an address in quotes")
 ]
 ListenAddress = Annotated[str, AfterValidator(address.check_listen), Allowed("an address and a port in quotes")]
+ListenAddressOrOff = Annotated[
+    Annotated[str, AfterValidator(address.check_listen)] | None,
+    _EMPTY_IS_NONE,
+    _OFF_IS_NONE,
+    Allowed("an address and a port in quotes, or off"),
+    WhenNone("off"),
+]
 StoreAddress = Annotated[str, AfterValidator(address.check_store), Allowed("an address in quotes")]

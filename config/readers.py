@@ -60,6 +60,11 @@ def read_list(value: object) -> object:
         raise ValueError('must be a list like ["a", "b"], or a, b') from None
 
 
+def read_word(value: object) -> object:
+    """Read one of some words in whatever case."""
+    return value.strip().lower() if isinstance(value, str) else value
+
+
 def read_scope(value: object) -> object:
     """Read a scope in its full or its short spelling."""
     if not isinstance(value, str):

@@ -7,11 +7,20 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config import kinds
+from config import kinds, readers
 from config.kinds import Allowed, WhenNone
 from config.layer import Layer
 from config.secret_file import read_secret
@@ -108,6 +117,23 @@ class AccessSettings(Group):
     ] = 0
 
 
+class OperationsSettings(Group):
+    """Where the program tells how it does."""
+
+    listen: kinds.ListenAddressOrOff = None
+
+
+class LogSettings(Group):
+    """What is written to standard error while the program runs."""
+
+    format: Annotated[Literal["text", "json"], Allowed("text or json")] = "text"
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        BeforeValidator(readers.read_word),
+        Allowed("debug, info, warning or error"),
+    ] = "info"
+
+
 class Settings(BaseSettings):
     """Everything that can be set. `load_settings` makes one from its three sources.
 
@@ -129,6 +155,8 @@ class Settings(BaseSettings):
     telegram: TelegramSettings = TelegramSettings()
     discord: DiscordSettings = DiscordSettings()
     access: AccessSettings = AccessSettings()
+    operations: OperationsSettings = OperationsSettings()
+    logs: LogSettings = LogSettings()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 

@@ -26,6 +26,7 @@ from adapters.discord.tree import Tree
 from adapters.discord.wire import Wire
 from adapters.envelope import Envelope
 from adapters.menu import MenuCommand
+from adapters.meter import NOT_COUNTED, ChannelMeter
 from adapters.pauses import Pauses
 from adapters.reply import Reply
 from sessions.address import Address
@@ -60,12 +61,14 @@ class DiscordChannel:
         gateway_url: str | None = None,
         always: Collection[str] = (),
         clock: Callable[[], float] = time.time,
+        meter: ChannelMeter = NOT_COUNTED,
     ) -> None:
         self._token, self._sessions, self._menu = token, sessions, menu
         self._suggester, self._knows = suggester, knows
         self._api_url, self._gateway_url, self._clock = api_url, gateway_url, clock
         self._always = frozenset(map(int, always))
-        self._wire = Wire()
+        self._wire, self._meter = Wire(), meter
+        self._trouble = "starting"
         self._client: PalaverClient | None = None
         self._desk: Desk | None = None
         self._interactions: Interactions | None = None
@@ -88,8 +91,10 @@ class DiscordChannel:
                     raise IntentMissing from None
                 except discord.ConnectionClosed as closed:
                     _tell_why(closed)
+                    self._trouble = "disconnected"
                     log.warning("Discord closed the connection with code %s", closed.code)
                 except MISHAPS as error:
+                    self._trouble = "unreachable"
                     log.warning("Discord can not be reached (%s); trying again", type(error).__name__)
                 except RuntimeError:
                     if not self._stopped.is_set():  # else it was closed while it was about to connect
@@ -111,6 +116,13 @@ class DiscordChannel:
         else:
             mailbox = self._sessions.mailbox
             await mailbox.post(mailbox.parcel(mailbox_name(address.account), envelope.encode()))
+
+    def trouble(self) -> str | None:
+        """Say in one word what keeps it from receiving; None while it does."""
+        client = self._client
+        if client is None or client.is_closed() or not client.is_ready():
+            return self._trouble
+        return "disconnected" if any(shard.is_closed() for shard in client.shards.values()) else None
 
     async def stop(self) -> None:
         """Leave the gateway and take in nothing more; what was taken in goes on."""
@@ -193,6 +205,7 @@ class DiscordChannel:
             left = await client.sessions_left()
             if left.remaining >= left.needed:
                 return True
+            self._trouble = "limited"
             wait = max(FIRST_PAUSE, left.seconds)
             log.warning(
                 "Discord lets no more sessions begin today (%d are left, %d needed), as happens when a bot is started "
@@ -215,6 +228,7 @@ class DiscordChannel:
             wire=self._wire,
             always=self._always,
             clock=self._clock,
+            meter=self._meter,
         )
         self._desk, self._interactions = desk, Interactions(desk, self._suggester, self._knows, self._clock)
         await desk.start()

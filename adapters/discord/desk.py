@@ -22,6 +22,7 @@ from adapters.discord.place import PLATFORM
 from adapters.discord.sender import Sender
 from adapters.discord.wire import Wire
 from adapters.intake import Intake
+from adapters.meter import NOT_COUNTED, ChannelMeter
 from sessions.errors import SessionError
 from sessions.handling import Handling
 from sessions.letter import Letter
@@ -57,6 +58,7 @@ class Desk:
         wire: Wire,
         always: Collection[int],
         clock: Callable[[], float],
+        meter: ChannelMeter = NOT_COUNTED,
     ) -> None:
         self.account, self._me = account, int(account)
         self._sessions, self._handler, self._wire, self._clock = sessions, handler, wire, clock
@@ -64,8 +66,8 @@ class Desk:
         self.signer = ButtonSigner(sessions.key_for("buttons"))
         self._sender = Sender(wire, self.signer, sessions.key_for("discord/nonce"), clock)
         self._name = mailbox_name(account)
-        self.courier = Courier(sessions.mailbox, self._name, self._sender.deliver)
-        self.intake = Intake(sessions.mailbox, self._name, self._handle)
+        self.courier = Courier(sessions.mailbox, self._name, self._sender.deliver, meter=meter)
+        self.intake = Intake(sessions.mailbox, self._name, self._handle, meter=meter)
         self.catch_up = CatchUp(sessions, account, self._found, clock)
         self._queue: asyncio.Queue[_Heard | None] = asyncio.Queue()
         self._texts: OrderedDict[int, int] = OrderedDict()

@@ -18,6 +18,7 @@ from adapters.envelope import Envelope
 from adapters.inbound import Inbound
 from adapters.intake import Intake
 from adapters.menu import MenuCommand
+from adapters.meter import NOT_COUNTED, ChannelMeter
 from adapters.pauses import Pauses
 from adapters.reply import Reply
 from adapters.telegram.addressing import Me
@@ -62,6 +63,7 @@ class TelegramChannel:
         webhook: Webhook | None = None,
         clock: Callable[[], float] = time.time,
         limiter: Limiter | None = None,
+        meter: ChannelMeter = NOT_COUNTED,
     ) -> None:
         # A token begins with the id of its bot, so what is to be said can be kept before Telegram is reached.
         self._account = token.partition(":")[0]
@@ -72,13 +74,16 @@ class TelegramChannel:
         self._messenger = Messenger(self._bot, limiter or Limiter(), self._move)
         name, signer = f"{PLATFORM}:{self._account}", ButtonSigner(sessions.key_for("buttons"))
         self._sender = Sender(self._messenger, Keyboard(signer, clock))
-        self._courier = Courier(sessions.mailbox, name, self._sender.deliver)
+        self._courier = Courier(sessions.mailbox, name, self._sender.deliver, meter=meter)
         self._presses = Presses(self._bot, signer, clock)
-        self._intake = Intake(sessions.mailbox, name, self._handle)
+        self._intake = Intake(sessions.mailbox, name, self._handle, meter=meter)
         self._handler: Handler = _nobody
         self._me = Me(int(self._account), "")
         self._moving: set[asyncio.Future[None]] = set()
         self._stopping = asyncio.Event()
+        self._meter = meter
+        self._trouble: str | None = "starting"
+        self._poller: Poller | None = None
 
     async def run(self, handler: Handler) -> None:
         """Receive and answer until told to stop. Raises `TokenRefused`."""
@@ -94,6 +99,10 @@ class TelegramChannel:
     async def notify(self, address: Address, reply: Reply) -> None:
         """Say something that answers no message."""
         await self._courier.post(Envelope(Place.of(address).destination(), reply))
+
+    def trouble(self) -> str | None:
+        """Say in one word what keeps it from receiving; None while it does."""
+        return self._trouble if self._poller is None else self._poller.trouble
 
     async def stop(self) -> None:
         """Take in nothing more; what was taken in goes on."""
@@ -129,14 +138,15 @@ class TelegramChannel:
         reception = Reception(self._me, self._intake, self._presses)
         if self._webhook is None:
             await self._persist(self._bot.delete_webhook)
-            await Poller(self._bot, reception.take, self._stopping).run()
+            self._poller = Poller(self._bot, reception.take, self._stopping)
+            await self._poller.run()
         else:
             await self._listen(self._webhook, reception)
 
     async def _listen(self, webhook: Webhook, reception: Reception) -> None:
         from adapters.telegram.webhook_server import WebhookServer  # those who poll need no server
 
-        server = WebhookServer(webhook, reception.take)
+        server = WebhookServer(webhook, reception.take, self._meter)
         set_webhook = partial(
             self._bot.set_webhook,
             webhook.url,
@@ -147,6 +157,7 @@ class TelegramChannel:
         try:
             await server.start()
             await self._persist(set_webhook)
+            self._trouble = None
             await self._stopping.wait()
         finally:
             await server.stop()
@@ -161,6 +172,7 @@ class TelegramChannel:
             except (TokenRefused, InvalidToken):
                 raise TokenRefused from None
             except TelegramError as error:
+                self._trouble = "unreachable"
                 log.warning("Telegram does not answer: %s; trying again", type(error).__name__)
             await pauses.wait(self._stopping)
 

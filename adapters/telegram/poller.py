@@ -39,6 +39,8 @@ class Poller:
         self._bot, self._take, self._stopping = bot, take, stopping
         self._long_poll, self._conflict_pause = long_poll, conflict_pause
         self._offset: int | None = None
+        self.trouble: str | None = None
+        """What kept the last poll from being answered, in one word."""
 
     async def run(self) -> None:
         """Poll until told to stop. Raises `TokenRefused`."""
@@ -49,13 +51,17 @@ class Poller:
             except TokenRefused:
                 raise
             except Conflict as error:
+                self.trouble = "conflict"
                 await self._resolve(error)
             except Flooded as error:
+                self.trouble = "flooded"
                 await self._rest(error.seconds)
             except (TelegramError, SessionError) as error:
+                self.trouble = "store" if isinstance(error, SessionError) else "unreachable"
                 log.warning("no updates from Telegram: %s; trying again", type(error).__name__)
                 await self._rest(pauses.next())
             else:
+                self.trouble = None
                 pauses.restart()
 
     async def _once(self) -> None:
@@ -73,7 +79,8 @@ class Poller:
 
     async def _fetch(self) -> Sequence[object] | None:
         """Wait for updates as they came, with whatever the library does not know; None when told to stop."""
-        asked = {"offset": self._offset, "timeout": self._long_poll, "allowed_updates": list(ALLOWED_UPDATES)}
+        wait = 0 if self.trouble else self._long_poll  # an answer that comes at once tells that it is over
+        asked = {"offset": self._offset, "timeout": wait, "allowed_updates": list(ALLOWED_UPDATES)}
         # Names of methods have no case. Written as usual, the library would point to its own, which drops the rest.
         call = self._bot.do_api_request("GetUpdates", api_kwargs=asked, read_timeout=self._long_poll + 10.0)
         poll = asyncio.ensure_future(call)

@@ -9,6 +9,7 @@ from hmac import compare_digest
 
 from aiohttp import web
 
+from adapters.meter import NOT_COUNTED, ChannelMeter
 from adapters.telegram.webhook import Webhook
 from sessions.errors import SessionError
 
@@ -21,8 +22,13 @@ log = logging.getLogger(__name__)
 class WebhookServer:
     """Listens, and says that it has an update once that is stored."""
 
-    def __init__(self, webhook: Webhook, take: Callable[[Sequence[object]], Awaitable[None]]) -> None:
-        self._webhook, self._take = webhook, take
+    def __init__(
+        self,
+        webhook: Webhook,
+        take: Callable[[Sequence[object]], Awaitable[None]],
+        meter: ChannelMeter = NOT_COUNTED,
+    ) -> None:
+        self._webhook, self._take, self._meter = webhook, take, meter
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -42,6 +48,7 @@ class WebhookServer:
     async def _receive(self, request: web.Request) -> web.Response:
         given = request.headers.get(_HEADER, "").encode(errors="surrogateescape")
         if not compare_digest(given, self._webhook.secret.encode()):
+            self._meter.rejected("forged")
             return web.Response(status=403)
         if (request.content_length or 0) > LARGEST_UPDATE:
             return web.Response(status=413)

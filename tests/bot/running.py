@@ -14,6 +14,7 @@ from adapters.telegram.limiter import Limiter
 from bot.application import Application, open_application
 from bot.run import make_channels
 from bot.startup import key_provider
+from bot.watch import UNWATCHED, Watch
 from config.load import load_settings
 from config.settings import Settings
 
@@ -55,10 +56,11 @@ async def running(
     clock: Callable[[], float] = time.time,
     paced: bool = True,
     make: Make | None = None,
+    watch: Watch = UNWATCHED,
 ) -> AsyncIterator[Bot]:
     """Run a bot with these settings until the block ends; `make` makes its channels in another way."""
     settings = load_settings(environ={"PALAVER_HOME": str(home), "PALAVER_SESSIONS__TIMEZONE": "UTC", **environ})
-    async with open_application(settings, key_provider(settings), clock=clock) as application:
+    async with open_application(settings, key_provider(settings), clock=clock, watch=watch) as application:
         make = make or (make_channels if paced else clocked(time.time))
         channels = make(settings, application)
         for channel in channels:

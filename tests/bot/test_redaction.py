@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.redaction import CHATTY, HIDDEN, RedactingFilter, log_to_standard_error
+from bot.logs import CHATTY, OURS, log_to_standard_error
+from bot.redaction import HIDDEN, RedactingFilter
 
 TELEGRAM = "123456789:AAF-abcdefghijklmnopqrstuvwxyz01234"
 DISCORD = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB"
@@ -69,7 +70,7 @@ def test_libraries_that_write_urls_are_quiet() -> None:
     """Libraries like httpx are heard from warnings on; the handler has the filter."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in CHATTY}
+    levels = {name: logging.getLogger(name).level for name in (*CHATTY, *OURS)}
     try:
         log_to_standard_error()
         assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
