@@ -71,9 +71,9 @@ class StoreError(SessionError):
 class StoreHeld(StoreError):
     """Another process owns the store for writing."""
 
-    def __init__(self, path: str, pid: int | None) -> None:
+    def __init__(self, path: str, pid: int | None, name: str | None = None) -> None:
         self.path, self.pid = path, pid
-        holder = f"process {pid}" if pid else "another process"
+        holder = name or (f"process {pid}" if pid else "another process")
         super().__init__(f"{path} is held by {holder}; stop it first, or open the store read-only")
 
 

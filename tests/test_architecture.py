@@ -23,6 +23,7 @@ MAY_USE = {
     "bot": {"bot", "adapters", "sessions", "config"},
 }
 LIBRARY_NEEDS = {"aiosqlite", "cryptography", "apscheduler"}
+ONLY_FOR = {"sessions.postgres": {"asyncpg"}}  # imported when a store of that kind is opened
 COME_WITH_THEM = {"tzlocal", "tzdata", "cffi", "_cffi_backend", "typing_extensions"}
 ANOTHER_MACHINE = re.compile(r"(?<![\w./])/(?:work|farm|root)/")
 
@@ -104,14 +105,14 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 def test_the_library_needs_three_packages_alone() -> None:
-    """What `sessions` imports besides itself comes with Python, or is one of three packages."""
+    """What `sessions` imports besides itself comes with Python, or is one of three packages, or a database's driver."""
     known = LIBRARY_NEEDS | {"sessions"} | sys.stdlib_module_names
     wrong = [
         f"{name}:{found.line} imports {found.module}"
         for name in modules()
         if name.partition(".")[0] == "sessions"
         for found in imports_of(name)
-        if found.module.partition(".")[0] not in known
+        if found.module.partition(".")[0] not in known | ONLY_FOR.get(name.rpartition(".")[0], set())
     ]
     assert wrong == []
 

@@ -22,20 +22,9 @@ from queue import SimpleQueue
 from typing import NamedTuple, TypeVar
 
 from sessions.errors import SessionError, StoreError, StoreFull, StoreReadOnly
+from sessions.outcome import Outcome
 
 T = TypeVar("T")
-
-
-class Outcome(asyncio.Future[T]):
-    """The future of a write. It can not be cancelled: what is queued will happen.
-
-    A task that is cancelled while it waits gets its `CancelledError` after the commit, so nobody ever acts on
-    a half-known state.
-    """
-
-    def cancel(self, msg: object = None) -> bool:
-        """Refuse; the waiting task keeps the request and is cancelled when the write is done."""
-        return False
 
 
 Job = Callable[[sqlite3.Connection], T]

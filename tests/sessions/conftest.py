@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +14,11 @@ from sessions.address import Address, ChatKind
 from sessions.keys import KeyProvider
 from sessions.manager import SessionManager
 from sessions.message import Message
+from sessions.postgres.store import PostgresStore
+from sessions.sqlite.store import SqliteStore
+from sessions.store import Store
 from tests.conftest import ManualClock
+from tests.sessions.postgres_server import KEEP, PostgresServer, postgres_server
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(100, 132))
@@ -59,6 +65,51 @@ class Opener(Protocol):
     ) -> SessionManager: ...
 
 
+# These are run on PostgreSQL as well: what they promise depends on what a database does. Tests that look into the file
+# of a store are left out, and so are the others of the library, which would only take time.
+ON_POSTGRES = {
+    "test_cancelled",
+    "test_fork_and_erase",
+    "test_importer",
+    "test_links",
+    "test_mailbox",
+    "test_manager",
+    "test_preferences",
+    "test_races",
+    "test_revising",
+    "test_rotation",
+    "test_sweep",
+    "test_turns",
+}
+IN_FILES = {"db_path", "tmp_path"}  # who asks for these looks into files
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run some tests on both databases, and those of `test_postgres` on that alone."""
+    if "backend" in metafunc.fixturenames:
+        module = metafunc.module.__name__.rpartition(".")[2]
+        slow = "stage" in metafunc.fixturenames  # dozens of stores for one test; `test_postgres` has some of them
+        in_files = IN_FILES & set(signature(metafunc.function).parameters)
+        both = module in ON_POSTGRES and not slow and not in_files
+        backends = ["sqlite", "postgres"] if both else ["postgres" if module == "test_postgres" else "sqlite"]
+        metafunc.parametrize("backend", backends)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests of this process."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """The address of an empty database of the test's own."""
+    address = postgres.lend_database()
+    yield address
+    postgres.take_back(address)
+
+
 @pytest.fixture
 def db_path(tmp_path: Path) -> Path:
     """Where the test's store lies; its folder is made when it is first opened."""
@@ -66,8 +117,14 @@ def db_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_store(db_path: Path, clock: ManualClock) -> Opener:
+def open_store(request: pytest.FixtureRequest, backend: str, db_path: Path, clock: ManualClock) -> Opener:
     """Open the test's store, again and again if need be; what is said elsewhere goes through `SessionManager.open`."""
+    database: str | None = request.getfixturevalue("database") if backend == "postgres" else None
+
+    def store_at(path: Path, *, read_only: bool) -> Store:
+        if database is None:
+            return SqliteStore(path, read_only=read_only)
+        return PostgresStore(database, read_only=read_only)
 
     def describe(
         *,
@@ -78,7 +135,7 @@ def open_store(db_path: Path, clock: ManualClock) -> Opener:
         read_only: bool = False,
     ) -> SessionManager:
         return SessionManager.open(
-            db_path=path or db_path,
+            store=store_at(path or db_path, read_only=read_only),
             encryption_key=key,
             clock=clock,
             hot_sessions=hot_sessions,
@@ -87,6 +144,23 @@ def open_store(db_path: Path, clock: ManualClock) -> Opener:
         )
 
     return describe
+
+
+@pytest.fixture(scope="session")
+def scene_database(postgres: PostgresServer) -> Iterator[str]:
+    """The address of a database with the scene of `stage` in it, to be copied."""
+    from tests.sessions.stage import build
+
+    address = postgres.make_database()
+
+    async def make() -> None:
+        async with SessionManager.open(store=PostgresStore(address), encryption_key=KEY, clock=ManualClock()) as made:
+            await build(made)
+
+    asyncio.run(make())
+    postgres.execute(KEEP, address=address)
+    yield address
+    postgres.drop_database(address)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,9 +13,13 @@ from pathlib import Path
 import pytest
 
 from sessions.manager import SessionManager
+from sessions.postgres.store import PostgresStore
 from sessions.session import Status
+from sessions.sqlite.store import SqliteStore
+from sessions.store import Store
 from tests.conftest import ManualClock
 from tests.sessions.conftest import KEY, person, say, texts
+from tests.sessions.postgres_server import PUT_BACK, PostgresServer, database_of
 
 ANN, BOB = person("ann"), person("bob")
 
@@ -129,35 +133,73 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class Stage:
-    """Makes copies of the scene, as many as wanted."""
+class Files:
+    """Copies of a store in a folder."""
 
     def __init__(self, built: Path, folder: Path) -> None:
         self._built, self._folder, self._count = built, folder, 0
 
+    def copy(self) -> None:
+        """Make a copy; the one before stays."""
+        self._count += 1
+        shutil.copytree(self._built, self._folder / f"{self._count}")
+
+    def store(self, *, read_only: bool = False) -> Store:
+        """Describe the newest copy."""
+        return SqliteStore(self._folder / f"{self._count}" / "palaver.db", read_only=read_only)
+
+    def close(self) -> None:
+        """Leave the folder to whoever gave it."""
+
+
+class Databases:
+    """Copies of a store in PostgreSQL, one at a time."""
+
+    def __init__(self, built: str, server: PostgresServer) -> None:
+        self._server, self._address = server, server.make_database(database_of(built))
+        self._fresh = True
+
+    def copy(self) -> None:
+        """Put everything back, which takes less time than another database."""
+        if not self._fresh:
+            self._server.execute(PUT_BACK, address=self._address)
+        self._fresh = False
+
+    def store(self, *, read_only: bool = False) -> Store:
+        """Describe the copy."""
+        return PostgresStore(self._address, read_only=read_only)
+
+    def close(self) -> None:
+        """Remove the database."""
+        self._server.drop_database(self._address)
+
+
+class Stage:
+    """Makes copies of the scene, as many as wanted."""
+
+    def __init__(self, copies: Files | Databases) -> None:
+        self._copies = copies
+
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[Scene]:
         """Open a copy. When it is left, what was in memory must be what is on disk, all of it in order."""
-        self._count += 1
-        path = self._folder / f"{self._count}" / "palaver.db"
-        shutil.copytree(self._built, path.parent)
-        async with self._open(path) as sessions:
+        self._copies.copy()
+        async with self._open() as sessions:
             yield Scene(sessions)
             in_memory = await portrait(sessions)
-        async with self._open(path) as sessions:
+        async with self._open() as sessions:
             assert await portrait(sessions) == in_memory
             assert await sessions.verify() == []
 
     @asynccontextmanager
     async def beside(self) -> AsyncIterator[Scene]:
         """Open the newest copy once more, to read it beside its owner."""
-        path = self._folder / f"{self._count}" / "palaver.db"
-        async with self._open(path, read_only=True) as sessions:
+        async with self._open(read_only=True) as sessions:
             yield Scene(sessions)
 
-    def _open(self, path: Path, *, read_only: bool = False) -> SessionManager:
+    def _open(self, *, read_only: bool = False) -> SessionManager:
         return SessionManager.open(
-            db_path=path,
+            store=self._copies.store(read_only=read_only),
             encryption_key=KEY,
             clock=ManualClock(),
             hot_sessions=1,  # so little memory that sessions are read again all the time
@@ -167,8 +209,14 @@ class Stage:
 
 
 @pytest.fixture
-def stage(built: Path, tmp_path: Path) -> Stage:
-    return Stage(built, tmp_path)
+def stage(request: pytest.FixtureRequest, backend: str, tmp_path: Path) -> Iterator[Stage]:
+    copies: Files | Databases
+    if backend == "postgres":
+        copies = Databases(request.getfixturevalue("scene_database"), request.getfixturevalue("postgres"))
+    else:
+        copies = Files(request.getfixturevalue("built"), tmp_path)
+    yield Stage(copies)
+    copies.close()
 
 
 async def outcome_of(stage: Stage, act: Act) -> tuple[Portrait, Portrait]:

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
+from typing import TypeVar
 
 import pytest
 
 from sessions.errors import StaleSession, Tampered
+from sessions.postgres.store import PostgresStore
 from sessions.records import (
     Census,
     Change,
@@ -18,7 +20,9 @@ from sessions.records import (
     Foundation,
     HeadUpdate,
     KeyringRow,
+    Mail,
     MessageRow,
+    ParcelRow,
     PreferenceRow,
     Resealing,
     Rewrap,
@@ -29,12 +33,29 @@ from sessions.records import (
 from sessions.sqlite.store import SqliteStore
 from sessions.store import Store
 
-MakeStore = Callable[[Path], Store]
+S = TypeVar("S", bound=Store)
+MakeStore = Callable[[], Store]
 Reopen = Callable[[], AbstractAsyncContextManager[Store]]
 
+
+def in_file(request: pytest.FixtureRequest) -> MakeStore:
+    """Give what describes the test's store in a file."""
+    return partial(SqliteStore, request.getfixturevalue("tmp_path") / "palaver.db")
+
+
+def in_postgres(request: pytest.FixtureRequest) -> MakeStore:
+    """Give what describes the test's store in PostgreSQL."""
+    return partial(PostgresStore, request.getfixturevalue("database"))
+
+
+def in_postgres_behind_pooler(request: pytest.FixtureRequest) -> MakeStore:
+    """Give what describes the test's store in PostgreSQL, where nothing may be kept on a connection."""
+    return partial(PostgresStore, request.getfixturevalue("database"), pooler=True)
+
+
 # One line for each database. Those that outlive their process are opened a second time as well.
-LASTING: dict[str, MakeStore] = {"sqlite file": lambda folder: SqliteStore(folder / "palaver.db")}
-PASSING: dict[str, MakeStore] = {"sqlite memory": lambda folder: SqliteStore(None)}
+LASTING = {"sqlite file": in_file, "postgres": in_postgres, "postgres behind pooler": in_postgres_behind_pooler}
+PASSING = {"sqlite memory": lambda _: partial(SqliteStore, None)}
 
 FOUNDATION = Foundation(
     install_id=b"i" * 16,
@@ -51,7 +72,7 @@ EMPTY = Census(b"m" * 16, 0, 0, 0)
 
 
 @asynccontextmanager
-async def opened(store: Store) -> AsyncIterator[Store]:
+async def opened(store: S) -> AsyncIterator[S]:
     """Open a store, and found it if it is new."""
     try:
         if await store.open() is None:
@@ -64,16 +85,22 @@ async def opened(store: Store) -> AsyncIterator[Store]:
 
 
 @pytest.fixture(params=[*LASTING, *PASSING])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     """A store that was just founded."""
-    async with opened((LASTING | PASSING)[request.param](tmp_path)) as made:
+    async with opened((LASTING | PASSING)[request.param](request)()) as made:
         yield made
 
 
 @pytest.fixture(params=[*LASTING])
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
+def make(request: pytest.FixtureRequest) -> MakeStore:
+    """Describe a store that outlives its process."""
+    return LASTING[request.param](request)
+
+
+@pytest.fixture
+def reopen(make: MakeStore) -> Reopen:
     """Open a store that outlives its process; the first time it is new."""
-    return lambda: opened(LASTING[request.param](tmp_path))
+    return lambda: opened(make())
 
 
 def row(number: int, **fields: object) -> SessionRow:
@@ -143,12 +170,11 @@ async def positions(store: Store, number: int, *, last: int = 1000) -> list[int]
 # -- opening -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", LASTING.values(), ids=LASTING)
-async def test_a_store_gives_back_what_it_was_founded_with(make: MakeStore, tmp_path: Path) -> None:
+async def test_a_store_gives_back_what_it_was_founded_with(make: MakeStore) -> None:
     """A store is new until it is founded; afterwards it gives the foundation and the census it was given."""
-    async with opened(make(tmp_path)):
+    async with opened(make()):
         pass
-    again = make(tmp_path)
+    again = make()
     try:
         assert await again.open() == FOUNDATION
         await again.ready()
@@ -249,6 +275,34 @@ async def test_writers_of_different_sessions_do_not_disturb_each_other(store: St
     assert all(isinstance(result, StaleSession) for result in results[50:])
     for number in range(1, 51):
         assert await positions(store, number) == list(range(1, 11))
+
+
+async def test_what_messages_bring_along_is_stored_with_them_alone(store: Store) -> None:
+    """Of many messages with entries, parcels and counts those that are refused leave nothing and take nobody along."""
+
+    def bring(number: int) -> Mail:
+        def recount(before: Census) -> Census:
+            if number % 10 == 0:
+                raise Tampered("the census of the store")
+            return before._replace(parcels=before.parcels + 1)
+
+        return Mail(parcels=(ParcelRow(number, b"channel", 0, b"body"),), recount=recount)
+
+    async def talk(number: int) -> None:
+        expected = 7 if number % 3 == 0 else 1
+        update = head(number, 1, expected=expected, entries=1)
+        await store.append(update, message(number, 1), [entry(number, 1)], bring(number))
+
+    numbers = range(1, 41)
+    await add(store, *(row(number) for number in numbers))
+    done = await asyncio.gather(*map(talk, numbers), return_exceptions=True)
+    refused = [StaleSession if n % 3 == 0 else Tampered if n % 10 == 0 else None for n in numbers]
+    assert [None if result is None else type(result) for result in done] == refused
+    there = [number for number, error in zip(numbers, refused, strict=True) if error is None]
+    assert [number for number in numbers if await positions(store, number)] == there
+    assert [number for number in numbers if await store.journal(number)] == there
+    assert [parcel.id for parcel in await store.parcels(b"channel")] == there
+    assert (await store.census()).parcels == len(there)
 
 
 async def test_a_cancelled_append_is_stored_and_its_caller_learns_it_late(store: Store) -> None:

@@ -1,0 +1,212 @@
+"""Appends: one message and the new head of its session, the hot path.
+
+Those that wait while statements are under way go together as the next one: check, head and message of up to `TOGETHER`
+sessions with one round trip and one sync of the log, and with a few more what their messages bring along: entries of
+the journal, mail and the counts of it, whose one row everybody must lock. Nobody waits for a timer.
+"""
+# ruff: noqa: S608  # statements are put together from constants; values are always bound
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from sessions.errors import StaleSession, StoreError
+from sessions.outcome import Outcome, unattended
+from sessions.postgres.changes import MESSAGE_TYPES, insert_entries
+from sessions.postgres.connections import Connection
+from sessions.postgres.post import put_all
+from sessions.postgres.rows import columns
+from sessions.postgres.trouble import Lost, may_repeat
+from sessions.postgres.units import Units
+from sessions.records import EntryRow, HeadUpdate, Mail, MessageRow
+
+TOGETHER: Final = 64  # messages in one statement
+LANES: Final = 2  # statements under way; while one syncs the log another is worked out
+_HEAD = HeadUpdate._fields[:-2]  # what an append sets; the last two say where, and what must be there
+_FIELDS = HeadUpdate._fields + MessageRow._fields
+_TYPES = tuple("bytea" if name == "mac" else "bigint" for name in HeadUpdate._fields) + MESSAGE_TYPES
+_GIVEN = ", ".join(f"${at}::{kind}[]" for at, kind in enumerate(_TYPES, 1))
+_TAKEN_OVER = ", ".join(MessageRow._fields)
+_SEVERAL = (
+    f"WITH g AS MATERIALIZED (SELECT * FROM unnest({_GIVEN}) AS g ({', '.join(_FIELDS)})),"
+    f" moved AS (UPDATE palaver.session AS s SET {', '.join(f'{name} = g.{name}' for name in _HEAD)} FROM g"
+    " WHERE s.number = g.number AND s.version = g.expected RETURNING s.number),"
+    f" stored AS (INSERT INTO palaver.message (session, {_TAKEN_OVER})"
+    f" SELECT number, {', '.join(f'g.{name}' for name in MessageRow._fields)} FROM g JOIN moved USING (number))"
+    " SELECT number FROM moved"
+)
+_PLACES = {name: f"${at}" for at, name in enumerate(_FIELDS, 1)}
+_VALUES = [f"{_PLACES[name]}::{kind}" for name, kind in zip(MessageRow._fields, MESSAGE_TYPES, strict=True)]
+_ONE = (
+    f"WITH moved AS (UPDATE palaver.session SET {', '.join(f'{name} = {_PLACES[name]}' for name in _HEAD)}"
+    f" WHERE number = {_PLACES['number']} AND version = {_PLACES['expected']} RETURNING number),"
+    f" stored AS (INSERT INTO palaver.message (session, {_TAKEN_OVER}) SELECT number, {', '.join(_VALUES)} FROM moved)"
+    " SELECT number FROM moved"
+)
+_IS_THERE = "SELECT 1 FROM palaver.message WHERE session = $1 AND id = $2 AND body = $3"
+
+
+class Wanted(NamedTuple):
+    """A message, the head it moves, and what is stored with it."""
+
+    update: HeadUpdate
+    message: MessageRow
+    entries: tuple[EntryRow, ...] = ()
+    mail: Mail | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether one statement does it all."""
+        return not self.entries and self.mail is None
+
+
+class _Waiting(NamedTuple):
+    wanted: Wanted
+    outcome: Outcome[None]
+
+
+async def append(update: HeadUpdate, message: MessageRow, connection: Connection) -> None:
+    """Store a message and the head of its session. Raises `StaleSession`."""
+    if not await connection.fetch(_ONE, *update, *message):
+        raise StaleSession("the session was changed by another writer")
+
+
+async def append_once(update: HeadUpdate, message: MessageRow, connection: Connection) -> None:
+    """Store a message that may be there already, because the answer to the last attempt was lost.
+
+    No two sealed bodies are ever the same, so one that is there at its place is this one.
+    """
+    if await connection.fetch(_ONE, *update, *message):
+        return
+    if not await connection.fetch(_IS_THERE, update.number, message.id, message.body):
+        raise StaleSession("the session was changed by another writer")
+
+
+class Appends:
+    """Puts together what waits: plain messages with each other, and those that bring something along."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = units
+        self._waiting: list[_Waiting] = []
+        self._under_way: set[int] = set()  # sessions; the next message of one waits, so that their order stays
+        self._lanes = {True: 0, False: 0}  # of plain ones and of others
+        self._called = self._closed = False
+
+    def put(self, wanted: Wanted) -> Outcome[None]:
+        """Queue a message."""
+        if self._closed:
+            raise StoreError("the store is closed")
+        loop = asyncio.get_running_loop()
+        outcome: Outcome[None] = Outcome(loop=loop)
+        self._waiting.append(_Waiting(wanted, outcome))
+        if not self._called:
+            self._called = True
+            loop.call_soon(self._begin)
+        return outcome
+
+    async def close(self) -> None:
+        """Have everything that waits begin and end."""
+        self._closed = True
+        while self._waiting:
+            await asyncio.wait([waiting.outcome for waiting in self._waiting])
+
+    def _begin(self) -> None:
+        """Let what the tasks of this round of the event loop have queued go off."""
+        self._called = False
+        for plain in (True, False):
+            while self._lanes[plain] < LANES and (group := self._take(plain=plain)):
+                self._lanes[plain] += 1
+                unattended(self._units.start(self._store(group, plain=plain)))
+
+    def _take(self, *, plain: bool) -> list[_Waiting]:
+        """Take what can go together: one message of each session, and none before an earlier one of its session."""
+        group: list[_Waiting] = []
+        left: list[_Waiting] = []
+        held = set(self._under_way)
+        for waiting in self._waiting:
+            number = waiting.wanted.update.number
+            if len(group) < TOGETHER and number not in held and waiting.wanted.is_plain is plain:
+                group.append(waiting)
+            else:
+                left.append(waiting)
+            held.add(number)
+        self._waiting = left
+        self._under_way.update(waiting.wanted.update.number for waiting in group)
+        return group
+
+    async def _store(self, group: list[_Waiting], *, plain: bool) -> None:
+        try:
+            await self._store_together(group, plain=plain)
+        finally:
+            for waiting in group:
+                if not waiting.outcome.done():  # the event loop is ending
+                    _tell(waiting, StoreError("the program ended before the end of this write was known"))
+            self._lanes[plain] -= 1
+            self._under_way.difference_update(waiting.wanted.update.number for waiting in group)
+            self._begin()
+
+    async def _store_together(self, group: list[_Waiting], *, plain: bool) -> None:
+        all_wanted = [waiting.wanted for waiting in group]
+        try:
+            if plain:
+                stored = await self._units.once(lambda connection: _append_all(all_wanted, connection))
+            else:
+                stored = await self._units.write(lambda connection: _append_with_all(all_wanted, connection))
+        except Exception as error:  # noqa: BLE001  # each is told by itself
+            if len(group) == 1 and not (plain and may_repeat(error)):
+                _tell(group[0], self._units.translate(error))
+            else:
+                lost = isinstance(error, Lost)
+                await asyncio.gather(*(self._store_alone(waiting, lost=lost) for waiting in group))
+            return
+        for waiting in group:
+            _tell(waiting, None if waiting.wanted.update.number in stored else _stale())
+
+    async def _store_alone(self, waiting: _Waiting, *, lost: bool) -> None:
+        """Store one after an attempt that failed, so that only the cause fails, or whose end is unknown (`lost`)."""
+        wanted, store = waiting.wanted, append_once if lost else append
+
+        async def job(connection: Connection) -> None:
+            await store(wanted.update, wanted.message, connection)
+            await _bring_along([wanted], connection)
+
+        try:
+            await self._units.write(job)
+        except Exception as error:  # noqa: BLE001  # passed on to whoever waits
+            _tell(waiting, error)
+        else:
+            _tell(waiting, None)
+
+
+async def _append_all(group: Sequence[Wanted], connection: Connection) -> set[int]:
+    """Store messages; give the sessions that had the expected versions, and so got theirs."""
+    if len(group) == 1:
+        moved = await connection.fetch(_ONE, *group[0].update, *group[0].message)
+    else:
+        rows = [(*wanted.update, *wanted.message) for wanted in group]
+        moved = await connection.fetch(_SEVERAL, *columns(rows, len(_FIELDS)))
+    return {row[0] for row in moved}
+
+
+async def _append_with_all(group: Sequence[Wanted], connection: Connection) -> set[int]:
+    stored = await _append_all(group, connection)
+    await _bring_along([wanted for wanted in group if wanted.update.number in stored], connection)
+    return stored
+
+
+async def _bring_along(group: Sequence[Wanted], connection: Connection) -> None:
+    await insert_entries([entry for wanted in group for entry in wanted.entries], connection)
+    await put_all([wanted.mail for wanted in group if wanted.mail is not None], connection)
+
+
+def _tell(waiting: _Waiting, error: Exception | None) -> None:
+    if error is None:
+        waiting.outcome.set_result(None)
+    else:
+        waiting.outcome.set_exception(error)
+
+
+def _stale() -> StaleSession:
+    return StaleSession("the session was changed by another writer")

@@ -1,0 +1,114 @@
+"""Arrivals: conversations that come in piece by piece and are seen all at once. Functions are parts of units of work.
+
+Until they are all there their numbers stand in the table of erased ones, with the time at which something was last
+stored of them, and their rows wait in the journal at position 0, which no entry has. Several programs use the store at
+once, so one that starts can not tell what another left behind from what it is still storing: what nobody has added to
+for a day is given up, and goes with the next sweep.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from sessions.errors import InvalidValue, Tampered
+from sessions.postgres.changes import COLUMNS, INSERT_SESSION, LINK, insert_entries, insert_messages
+from sessions.postgres.connections import Connection, Value
+from sessions.postgres.keyring import expect_key
+from sessions.postgres.post import put
+from sessions.postgres.rows import affected, only
+from sessions.records import Arrival, EntryRow, Mail, MessageRow, SessionRow, record_id
+from sessions.store import Recount
+
+GIVEN_UP: Final = "arriving IS NULL OR arriving < now() - interval '1 day'"
+_SEALED = ("key_idx", "owner_idx", "profile", "wrapped", "commitment", "mac")  # the columns that hold bytes
+_KEY, _ID, _WRAPPED = (COLUMNS.index(name) for name in ("key_idx", "id", "wrapped"))
+_TAKEN = "SELECT EXISTS (SELECT 1 FROM palaver.session WHERE key_idx = $1 AND status IN ('active', 'error'))"
+_THERE = "SELECT id FROM palaver.session WHERE id = ANY($1::text[]) LIMIT 1"
+_EXPECT = (
+    "INSERT INTO palaver.erasure SELECT number, now() FROM unnest($1::bigint[]) AS number"
+    " ON CONFLICT (number) DO UPDATE SET arriving = excluded.arriving WHERE erasure.arriving IS NOT NULL"
+)
+# What is copied from another store brings its numbers along: they must not be given again. They are taken one by one,
+# because setting a sequence could give twice what others take meanwhile.
+_TAKE_UP_TO = (
+    "SELECT count(nextval('palaver.session_number'))"
+    " FROM generate_series((SELECT last_value + is_called::int FROM palaver.session_number), $1::bigint)"
+)
+_ARRIVED = "DELETE FROM palaver.erasure WHERE number = ANY($1::bigint[]) AND arriving IS NOT NULL"
+_GIVE_UP = "UPDATE palaver.erasure SET arriving = NULL WHERE number = ANY($1::bigint[])"
+_WAITING = "DELETE FROM palaver.journal WHERE session = $1 AND id = $2 RETURNING body"
+
+_Values = list[Value]
+
+
+async def stage(
+    numbers: Sequence[int],
+    messages: Sequence[MessageRow],
+    entries: Sequence[EntryRow],
+    arrivals: Sequence[Arrival],
+    connection: Connection,
+) -> None:
+    """Store pieces of conversations that nobody sees yet."""
+    await _check_new([arrival.row.id for arrival in arrivals], connection)
+    await _all_of(_EXPECT, numbers, connection)
+    await connection.fetch(_TAKE_UP_TO, max(numbers, default=0))
+    await insert_messages(messages, connection)
+    await insert_entries([*entries, *map(_waiting, arrivals)], connection)
+
+
+async def land(numbers: Sequence[int], recount: Recount, mail: Mail | None, connection: Connection) -> None:
+    """Let conversations be seen, all of them, with the counts and the mail that go with that."""
+    await _all_of(_ARRIVED, numbers, connection)
+    for number in numbers:
+        await _land_one(number, connection)
+    await put(mail, connection, recount)
+
+
+async def give_up(numbers: Sequence[int], connection: Connection) -> None:
+    """Have what was staged removed with the next sweep."""
+    await connection.execute(_GIVE_UP, list(numbers))
+
+
+async def _all_of(sql: str, numbers: Sequence[int], connection: Connection) -> None:
+    if affected(await connection.execute(sql, sorted(set(numbers)))) != len(set(numbers)):
+        raise InvalidValue("what came in was left for more than a day and is being removed; import it again")
+
+
+async def _land_one(number: int, connection: Connection) -> None:
+    found = await connection.fetchrow(_WAITING, number, record_id(number, 0))
+    if found is None:
+        raise Tampered("a conversation that comes in")
+    values, instead, sources = _read(found[0])
+    await _check_new([str(values[_ID])], connection)
+    if instead is not None and (await only(connection, _TAKEN, values[_KEY]))[0]:
+        values = instead
+    await expect_key(values[_WRAPPED], connection)
+    await connection.execute(INSERT_SESSION, *values)
+    if sources:
+        await connection.execute(LINK, sources, number)
+
+
+async def _check_new(ids: Sequence[str], connection: Connection) -> None:
+    if ids and (there := await connection.fetchrow(_THERE, list(ids))) is not None:
+        raise InvalidValue(f"session {there[0]} is here already; import it beside that one with --new-id")
+
+
+def _waiting(arrival: Arrival) -> EntryRow:
+    instead = None if arrival.instead is None else _plain(arrival.instead)
+    data = json.dumps([_plain(arrival.row), instead, arrival.sources]).encode()
+    return EntryRow(record_id(arrival.row.number, 0), 0, 0, data)
+
+
+def _plain(row: SessionRow) -> list[int | str | None]:
+    return [value.hex() if isinstance(value := getattr(row, name), bytes) else value for name in COLUMNS]
+
+
+def _read(body: bytes) -> tuple[_Values, _Values | None, list[int]]:
+    row, instead, sources = json.loads(body)
+    return _values(row), None if instead is None else _values(instead), sources
+
+
+def _values(row: list[int | str | None]) -> _Values:
+    return [bytes.fromhex(str(v)) if name in _SEALED else v for name, v in zip(COLUMNS, row, strict=True)]

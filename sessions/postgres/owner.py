@@ -1,0 +1,96 @@
+"""Owner: the lock that keeps a second program from writing to the same database.
+
+It lasts as long as its connection, so the database lets go of it whichever way a program ends. When the connection
+breaks, by a restart of the server or because another one takes over, the lock is taken again as soon as that can be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from contextlib import suppress
+from typing import Final
+
+from sessions.errors import StoreError, StoreHeld
+from sessions.postgres.connections import CLOSE_SECONDS, Connection, Connections
+
+KEY: Final = (0x50414C56, 1)
+_TAKE: Final = "SELECT pg_try_advisory_lock($1::int, $2::int)"
+_HOLDER: Final = (
+    "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
+    " WHERE locktype = 'advisory' AND classid::bigint = $1 AND objid::bigint = $2 AND granted"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+PAUSE: Final = 1.0  # seconds between two attempts to take it again
+log = logging.getLogger(__name__)
+
+
+class Owner:
+    """Holds the lock on a connection of its own."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._connection: Connection | None = None
+        self._again: asyncio.Task[None] | None = None
+        self._usurped: StoreHeld | None = None
+
+    async def take(self) -> None:
+        """Become the one program that writes. Raises `StoreHeld` with who does."""
+        connection = await self._connections.connect(application_name=_name(), idle_session_timeout="0")
+        try:
+            ((taken,),) = await connection.fetch(_TAKE, *KEY)
+            holders = [] if taken else await connection.fetch(_HOLDER, *KEY)
+        except BaseException:
+            connection.terminate()
+            raise
+        if not taken:
+            connection.terminate()
+            raise StoreHeld(self._connections.place, None, holders[0][0] if holders else None)
+        self._connection = connection
+        connection.add_termination_listener(self._lost)
+
+    def check(self) -> None:
+        """Raise `StoreHeld` if another program took it while our connection was broken."""
+        if self._usurped is not None:
+            raise self._usurped
+
+    async def release(self) -> None:
+        """Let the next program in."""
+        if self._again is not None:
+            self._again.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._again
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):
+                await connection.close(timeout=CLOSE_SECONDS)
+            connection.terminate()
+
+    def _lost(self, connection: Connection) -> None:
+        if connection is self._connection:
+            self._connection = None
+            self._again = asyncio.ensure_future(self._take_again())
+
+    async def _take_again(self) -> None:
+        while True:
+            try:
+                await self.take()
+            except StoreHeld as error:
+                log.error("%s", error)  # noqa: TRY400  # there is nothing to trace
+                self._usurped = error
+            except (StoreError, OSError):
+                await asyncio.sleep(PAUSE)
+                continue
+            except Exception as error:  # noqa: BLE001  # the connection broke once more
+                log.debug("the lock could not be taken again: %s", type(error).__name__)
+                await asyncio.sleep(PAUSE)
+                continue
+            return
+
+
+def _name() -> str:
+    """Say who we are, in the 63 characters of ASCII that a server keeps."""
+    host = socket.gethostname().encode("ascii", "replace").decode()
+    return f"palaver on {host[:30]}, process {os.getpid()}"
