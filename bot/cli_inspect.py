@@ -35,7 +35,7 @@ def preview_resets(*, days: int, home: Path | None, config_file: Path | None) ->
     """Print what would be reset when, beside a running bot as well."""
     try:
         settings = settings_for(home=home, config_file=config_file)
-        planned = asyncio.run(_planned(settings, days)) if settings.store.path.exists() else []
+        planned = asyncio.run(_planned(settings, days)) if settings.store.is_there else []
     except (SettingsError, SessionError) as error:
         return complain(error)
     if not planned:

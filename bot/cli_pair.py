@@ -85,7 +85,7 @@ async def _answer(settings: Settings, request: Mapping[str, JsonValue]) -> Answe
     answer = await ask(settings.home / SOCKET, request)
     if answer is not None:
         return answer
-    if not settings.store.path.exists():
+    if not settings.store.is_there:
         return _without_store(request)
     looks = request["do"] == LIST
     async with open_sessions(settings, key_provider(settings), read_only=looks) as sessions:

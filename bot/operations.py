@@ -59,7 +59,7 @@ class Operations:
         answer = await ask(settings.home / SOCKET, request, LONGEST)
         if answer is not None:
             return _unwrapped(answer)
-        if not settings.store.path.exists():
+        if not settings.store.is_there:
             raise NotFound("session")
         async with writing(settings, wait=wait) as sessions:
             with acting(operator()):
@@ -69,7 +69,7 @@ class Operations:
 @asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[SessionManager]:
     """Open the store to read, beside a running bot as well. Raises `NotFound` where nothing was ever stored."""
-    if not settings.store.path.exists():
+    if not settings.store.is_there:
         raise NotFound("session")
     async with open_sessions(settings, key_provider(settings), read_only=True) as sessions:
         yield sessions

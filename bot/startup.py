@@ -91,13 +91,12 @@ def open_sessions(
     watch: Watch | None = None,
 ) -> SessionManager:
     """Describe the manager that the settings ask for; without a key it is in memory only."""
+    from bot.stores import store_of
     from sessions.manager import SessionManager
-    from sessions.sqlite.store import SqliteStore
 
-    path = None if key is None else settings.store.path
+    store = None if key is None else store_of(settings.store, read_only=read_only)
     return SessionManager.open(
-        store=None if watch is None else watch.over(SqliteStore(path, read_only=read_only)),
-        db_path=path,
+        store=store if store is None or watch is None else watch.over(store),
         encryption_key=secrets.token_bytes(32) if key is None else [key, *old_key_providers(settings)],
         scope=settings.sessions.scope,
         daily_reset=settings.sessions.daily_reset,

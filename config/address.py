@@ -40,13 +40,27 @@ def check_listen(value: str) -> str:
 
 
 def check_store(value: str) -> str:
-    """Let an address of a SQLite file pass."""
+    """Let an address of a SQLite file pass, or of a database on a PostgreSQL server."""
     if value.startswith(("postgresql:", "postgres:")):
-        raise ValueError("PostgreSQL is not supported yet; use sqlite:///<home>/palaver.db")
+        return _check_server(value)
     path = value.removeprefix("sqlite:///")
     if path in (value, "", ":memory:") or set("?#\0") & set(path):
-        raise ValueError("must be sqlite:/// and the path of a file, like sqlite:///<home>/palaver.db")
+        raise ValueError(
+            "must be sqlite:/// and the path of a file, like sqlite:///<home>/palaver.db, or an address like "
+            "postgresql://user@host/database"
+        )
     read_path(path)
+    return value
+
+
+def _check_server(value: str) -> str:
+    """Several servers are named with commas between them, so this is no address that urlsplit knows the port of."""
+    try:
+        url = urlsplit(value)
+    except ValueError:
+        url = urlsplit("")
+    if not url.scheme or not url.path.strip("/") or url.fragment or any(not 32 < ord(char) < 127 for char in value):
+        raise ValueError("must be an address like postgresql://user@host/database, with what is special in it quoted")
     return value
 
 

@@ -21,12 +21,17 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config import kinds, readers
+from config.errors import SettingsError
 from config.kinds import Allowed, WhenNone
 from config.layer import Layer
 from config.secret_file import read_secret
 
 HOME = "<home>"  # stands for the setting `home` in paths
 MOST_TOKENS = 100_000_000
+_FILES_ONLY = (
+    "this works on a database in a file. For one on a PostgreSQL server use the server's own tools, such as pg_dump; "
+    "palaver db copy brings it into a file"
+)
 SECRETS_IN_FILES = ("model.api_key", "telegram.token", "discord.token")  # each may be the content of its ..._file
 G = TypeVar("G", bound="Group")
 
@@ -41,11 +46,25 @@ class StoreSettings(Group):
     """Where conversations are kept."""
 
     url: kinds.StoreAddress = f"sqlite:///{HOME}/palaver.db"
+    connection: Annotated[Literal["direct", "pooled"], Allowed("direct or pooled")] = "direct"
+
+    @property
+    def file(self) -> Path | None:
+        """The database file; None where the database is on a server."""
+        path = self.url.removeprefix("sqlite:///")
+        return None if path == self.url else Path(path).expanduser().absolute()
 
     @property
     def path(self) -> Path:
-        """The database file."""
-        return Path(self.url.removeprefix("sqlite:///")).expanduser().absolute()
+        """The database file. Raises `SettingsError` where the database is on a server."""
+        if self.file is None:
+            raise SettingsError([f"store.url: {_FILES_ONLY}"])
+        return self.file
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a database, as far as that can be told without connecting to a server."""
+        return self.file is None or self.file.exists()
 
 
 class SessionSettings(Group):

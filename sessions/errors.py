@@ -73,8 +73,8 @@ class StoreHeld(StoreError):
 
     def __init__(self, path: str, pid: int | None, name: str | None = None) -> None:
         self.path, self.pid = path, pid
-        holder = name or (f"process {pid}" if pid else "another process")
-        super().__init__(f"{path} is held by {holder}; stop it first, or open the store read-only")
+        self.holder = name or (f"process {pid}" if pid else "another process")
+        super().__init__(f"{path} is held by {self.holder}; stop it first, or open the store read-only")
 
 
 class StoreFull(StoreError):

@@ -23,7 +23,7 @@ from sessions.sqlite.backup import Contents, back_up, look_into
 
 async def make_backup(settings: Settings, target: Path, *, force: bool, as_json: bool) -> int:
     """Make a backup and say what is in it, and what is not."""
-    if not settings.store.path.exists():
+    if not settings.store.is_there:
         raise NotFound("store", str(settings.store.path))
     keep_off(settings, target)
     with progress("Copying") as told:

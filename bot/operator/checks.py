@@ -64,9 +64,10 @@ def check_packages(name: str = "palaver") -> Finding:
 
 def check_disk(settings: Settings) -> Finding:
     """Look at the space that is left where the store is."""
-    folder = next(path for path in (settings.store.path.parent, *settings.store.path.parents) if path.exists())
+    file = settings.store.file or settings.home / "palaver.toml"
+    folder = next(path for path in file.parents if path.exists())
     free = shutil.disk_usage(folder).free
-    store = settings.store.path.stat().st_size if settings.store.path.exists() else 0
+    store = file.stat().st_size if settings.store.file is not None and file.exists() else 0
     found = f"{free // 1024**2:,} MB free"
     if free < LEAST:
         return problem("Disk", found, f"free some space on the disk of {folder}: nothing can be stored without")
@@ -100,7 +101,7 @@ def check_home(settings: Settings) -> Iterator[Finding]:
 
 def check_leftovers(settings: Settings) -> Finding:
     """Look for files that work which was broken off has left."""
-    folders = {settings.home, settings.store.path.parent}
+    folders = {settings.home} | ({settings.store.file.parent} if settings.store.file is not None else set())
     found = [path for folder in folders for path in folder.glob(f"{PARTIAL}*") if _is_old(path)]
     if found:
         names = " ".join(sorted(map(str, found)))
@@ -112,12 +113,15 @@ def check_leftovers(settings: Settings) -> Finding:
 
 
 def _private_files(settings: Settings) -> list[Path]:
-    store = settings.store.path
+    store = settings.store.file
     named = [settings.key_file, settings.key_passphrase_file, settings.model.api_key_file]
     named += [settings.telegram.token_file, settings.discord.token_file]
-    files = [store.with_name(store.name + suffix) for suffix in ("", "-wal", "-shm", ".lock")]
+    files = [store.with_name(store.name + suffix) for suffix in ("", "-wal", "-shm", ".lock")] if store else []
     files += [settings.home / name for name in (("palaver.toml",) if _has_secret(settings) else ())]
-    files += [*store.parent.glob(f"{store.name}.before-*"), *(path for path in named if path is not None)]
+    files += [
+        *(store.parent.glob(f"{store.name}.before-*") if store else ()),
+        *(path for path in named if path is not None),
+    ]
     return [path for path in dict.fromkeys(files) if os.path.lexists(path)]
 
 

@@ -8,7 +8,7 @@ from bot.commands.markup import plural
 from bot.operator.printed_json import print_json
 from bot.operator.progress_bar import progress
 from bot.startup import ExitCode, key_provider, old_key_providers
-from bot.stores import store_at
+from bot.stores import settings_at, store_of
 from config.settings import Settings
 from sessions.errors import InvalidValue
 from sessions.store import Store
@@ -20,10 +20,11 @@ MOST_NAMED = 20  # differences
 
 async def copy(settings: Settings, origin: str | None, target: str, *, check: bool, as_json: bool) -> int:
     """Bring over what differs, or only say what does."""
-    source = origin or settings.store.url
-    if source == target:
+    source = settings.store if origin is None else settings_at(origin, settings.store)
+    other = settings_at(target, settings.store)
+    if source.url == other.url:
         raise InvalidValue("these are the same database; name another one with --to")
-    ours, theirs = store_at(source, read_only=True), store_at(target, read_only=check)
+    ours, theirs = store_of(source, read_only=True), store_of(other, read_only=check)
     keys = [key_provider(settings), *old_key_providers(settings)]
     async with both_open(ours, theirs, keys) as census:
         if check:

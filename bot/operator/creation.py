@@ -113,7 +113,7 @@ def belongs_elsewhere(found: Listed, address: Address) -> InvalidValue:
 
 async def _created(settings: Settings, request: Mapping[str, JsonValue]) -> Answer:
     """Have it done; where nothing was ever stored this is what makes the store."""
-    if settings.store.path.exists():
+    if settings.store.is_there:
         return await OPERATIONS.carry_out(settings, CREATE, **request)
     key = key_provider(settings)
     async with open_sessions(settings, key) as sessions:

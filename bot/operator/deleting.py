@@ -111,7 +111,7 @@ def run_clean(wanted: Cleaning, *, home: Path | None, config_file: Path | None) 
 
 
 async def _found(settings: Settings, doomed: Doomed) -> tuple[Found, Receipt]:
-    if not doomed.named and not settings.store.path.exists():
+    if not doomed.named and not settings.store.is_there:
         return Found(), Receipt(sessions=0, messages=0)
     async with reading(settings) as sessions:
         found = await find_doomed(sessions, doomed)
@@ -146,7 +146,7 @@ async def _clean(settings: Settings, age: timedelta, idents: Sequence[str], *, k
 
 
 async def _past(settings: Settings, age: timedelta, *, keep_checkpoints: bool) -> tuple[list[str], Receipt]:
-    if not settings.store.path.exists():
+    if not settings.store.is_there:
         return [], Receipt(sessions=0, messages=0)
     with ProgressLine(lambda: "Looking through all conversations"):
         async with reading(settings) as sessions:

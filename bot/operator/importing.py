@@ -194,7 +194,7 @@ def _claimed(transcript: Transcript) -> Address | None:
 
 async def _begin_store(settings: Settings) -> None:
     """Make the store, where there is none yet: a new machine begins with what an old one exported."""
-    if settings.store.path.exists():
+    if settings.store.is_there:
         return
     provider = key_provider(settings)
     async with open_sessions(settings, provider) as sessions:

@@ -10,6 +10,8 @@ from bot.operation_table import OPERATIONS
 from bot.operations import operator, writing
 from bot.operator.key_operations import ADOPT, FILE, HERE, PASSPHRASE
 from bot.startup import key_provider
+from bot.stores import store_of
+from config.mask import masked
 from config.settings import Settings
 from sessions.audit import acting
 from sessions.errors import NotFound
@@ -18,7 +20,6 @@ from sessions.manager import SessionManager
 from sessions.master_key import MasterKey
 from sessions.message import JsonValue
 from sessions.records import Foundation
-from sessions.sqlite.store import SqliteStore
 
 
 class KeyHolder:
@@ -48,7 +49,7 @@ class KeyHolder:
 @asynccontextmanager
 async def holding(settings: Settings) -> AsyncIterator[KeyHolder]:
     """Reach the process that holds the store, or hold it here. Raises `NotFound` where nothing was ever stored."""
-    if not settings.store.path.exists():
+    if not settings.store.is_there:
         raise NotFound("store", str(settings.store.path))
     if await ask(settings.home / SOCKET, {"do": HERE}) is not None:
         yield KeyHolder(settings, None)
@@ -68,15 +69,15 @@ def source_of(settings: Settings) -> tuple[str, str] | None:
 
 async def foundation_of(settings: Settings) -> Foundation:
     """Read the keyring, for which no key is needed. Raises `NotFound`."""
-    if not settings.store.path.exists():
+    if not settings.store.is_there:
         raise NotFound("store", str(settings.store.path))
-    store = SqliteStore(settings.store.path, read_only=True)
+    store = store_of(settings.store, read_only=True)
     try:
         foundation = await store.open()
     finally:
         await store.close()
     if foundation is None:
-        raise NotFound("store", str(settings.store.path))
+        raise NotFound("store", masked(settings.store.url))
     return foundation
 
 

@@ -84,7 +84,7 @@ async def _list(options: ListOptions, settings: Settings) -> int:
     wanted = options.wanted(settings)
     printer = _Json() if options.as_json else _Table()
     shown = 0
-    if settings.store.path.exists():
+    if settings.store.is_there:
         async with reading(settings) as sessions:
             noted = False
             async for batch in _batches(sessions, wanted, options):

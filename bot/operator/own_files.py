@@ -22,8 +22,9 @@ def keep_off(settings: Settings, target: Path) -> None:
 
 
 def _own(settings: Settings) -> Iterator[Path]:
-    store = settings.store.path
-    yield from (store.with_name(store.name + end) for end in _BESIDE)
+    store = settings.store.file
+    if store is not None:
+        yield from (store.with_name(store.name + end) for end in _BESIDE)
     yield from (settings.home / name for name in _IN_HOME)
     named = (settings.key_file, settings.key_passphrase_file)
     yield from (key for key in named if key is not None)

@@ -152,7 +152,8 @@ async def _is_noted(sessions: SessionManager, addresses: Sequence[Address]) -> b
 
 
 def _backups(settings: Settings) -> list[KnownBackup]:
-    return known_backups(settings.home, settings.store.path)
+    store = settings.store.file
+    return [] if store is None else known_backups(settings.home, store)
 
 
 async def _held(settings: Settings, backup: KnownBackup, person: str) -> int | None:

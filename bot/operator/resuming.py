@@ -70,7 +70,7 @@ def at_terminal() -> bool:
 async def _choose(settings: Settings, wanted: Resuming) -> str | None:
     """Give the id of the conversation; None if the person chose none."""
     address = console_address(wanted.user)
-    if not settings.store.path.exists():
+    if not settings.store.is_there:
         raise NotFound(_NONE_YET.format(where="yet"))
     async with reading(settings) as sessions:
         if wanted.which is not None:

@@ -86,7 +86,7 @@ def _tell_of(timeless: int) -> None:
 
 
 async def _totals(settings: Settings) -> Totals:
-    if not settings.store.path.exists():
+    if not settings.store.is_there:
         return Totals()
     async with reading(settings) as sessions:
         totals = Totals()

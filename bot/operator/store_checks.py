@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from bot.commands.markup import plural
 from bot.control import SOCKET, NoAnswer, ask
 from bot.operator.finding import Finding, ok, problem, warning
+from bot.operator.key_holder import foundation_of
 from bot.operator.known_backups import BEFORE, known_backups
 from bot.pair_requests import LIST
 from bot.startup import key_provider, open_sessions
 from config.errors import SettingsError
+from config.mask import masked
 from config.settings import Settings
-from sessions.errors import SessionError, StoreError, StoreHeld, VaultError
+from sessions.errors import NotFound, SessionError, StoreError, StoreHeld, StoreReadOnly, VaultError
 from sessions.live import maybe_moment
 from sessions.sqlite import schema
 from sessions.sqlite.backup import Contents, look_into
@@ -27,7 +29,9 @@ QUICK = 5.0  # seconds for the bot that runs
 
 async def check_store(settings: Settings, now: datetime) -> list[Finding]:
     """Look at the store from outside and with its key."""
-    path = settings.store.path
+    path = settings.store.file
+    if path is None:
+        return await _server(settings)
     if not path.exists():
         return [ok("Store", f"{path} is made at the first start")]
     try:
@@ -48,7 +52,9 @@ async def check_bot(settings: Settings) -> Finding:
         return ok("Bot", "runs and answers")
     if answer is not None:
         return problem("Bot", str(answer["error"]), "restart the bot")
-    lock = OwnerLock(settings.store.path)
+    if settings.store.file is None:
+        return ok("Bot", "none runs on this machine")
+    lock = OwnerLock(settings.store.file)
     if not lock.path.exists():
         return ok("Bot", "none runs")
     try:
@@ -59,6 +65,17 @@ async def check_bot(settings: Settings) -> Finding:
         return problem("Bot", str(error), f"chmod 600 {lock.path}")
     lock.release()
     return ok("Bot", "none runs")
+
+
+async def _server(settings: Settings) -> list[Finding]:
+    """Connect to a server, and open what is there."""
+    try:
+        await foundation_of(settings)
+    except (NotFound, StoreReadOnly):
+        return [ok("Store", f"{masked(settings.store.url)} is made at the first start")]
+    except SessionError as error:
+        return [problem("Store", str(error), "mend store.url, or the server it names")]
+    return [ok("Store", f"{masked(settings.store.url)} answers"), *await _key(settings)]
 
 
 def _schema(holds: Contents) -> Finding:

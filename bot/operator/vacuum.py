@@ -36,7 +36,8 @@ async def vacuum(settings: Settings, operations: Operations, *, as_json: bool) -
 async def migrate(settings: Settings, *, dry_run: bool) -> int:
     """Apply the migrations that the store has not seen."""
     _check(settings)
-    version = look_into(settings.store.path).version
+    path = settings.store.path
+    version = look_into(path).version
     if version >= schema.LATEST:
         click.echo(f"The store has schema version {version}, which is the newest. There is nothing to do.")
         return ExitCode.DONE
@@ -45,7 +46,7 @@ async def migrate(settings: Settings, *, dry_run: bool) -> int:
         return ExitCode.DONE
     async with writing(settings):  # opening the store does it, each step in a transaction of its own
         pass
-    click.echo(f"The store went from schema version {version} to {look_into(settings.store.path).version}.")
+    click.echo(f"The store went from schema version {version} to {look_into(path).version}.")
     return ExitCode.DONE
 
 
@@ -55,7 +56,7 @@ async def _vacuum(sessions: SessionManager, request: Request) -> Answer:
 
 
 def _check(settings: Settings) -> None:
-    if not settings.store.path.exists():
+    if not settings.store.is_there:
         raise NotFound("store", str(settings.store.path))
 
 

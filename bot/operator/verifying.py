@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from bot.operator.backup import contents_as_json
 from bot.operator.printed_json import print_json
 from bot.operator.progress_bar import progress
 from bot.startup import ExitCode, key_provider, open_sessions
+from config.mask import masked
 from config.settings import Settings
 from sessions.errors import NotFound
 from sessions.sqlite.backup import look_into, structure
@@ -23,7 +25,9 @@ _SESSION = re.compile(r"session ([a-z2-7]{12}): ")
 
 async def verify(settings: Settings, file: Path | None, *, as_json: bool) -> int:
     """Verify the store, or a backup of it, and say what is damaged."""
-    path = file or settings.store.path
+    path = file or settings.store.file
+    if path is None:
+        return await _verify_server(settings, as_json=as_json)
     if file is None and not path.exists():
         raise NotFound("store", str(path))
     began = time.monotonic()
@@ -34,7 +38,7 @@ async def verify(settings: Settings, file: Path | None, *, as_json: bool) -> int
             **contents_as_json(holds),
             "unfinished": holds.unfinished,
             "sound": not problems,
-            "problems": [{"session": _session_of(problem), "what": problem} for problem in problems],
+            "problems": _as_json(problems),
             "seconds": round(time.monotonic() - began, 3),
         }
         print_json(said)
@@ -46,6 +50,28 @@ async def verify(settings: Settings, file: Path | None, *, as_json: bool) -> int
         counted = f"{plural(holds.sessions, 'session')} and {plural(holds.messages, 'message')}"
         click.echo(f"{path}: {counted} opened, {_judged(problems)}.")
     return ExitCode.SESSION if problems else ExitCode.DONE
+
+
+async def _verify_server(settings: Settings, *, as_json: bool) -> int:
+    """Open every record of a database on a server; how its tables are built is the server's own care."""
+    began = time.monotonic()
+    async with open_sessions(settings, key_provider(settings), read_only=True) as sessions:
+        with progress("Verifying") as told:
+            problems = await sessions.verify(told)
+        counts = await sessions.catalogue.counts()
+    messages = sum(count.messages for count in counts)
+    if as_json:
+        said = {"messages": messages, "sound": not problems, "problems": _as_json(problems)}
+        print_json({**said, "seconds": round(time.monotonic() - began, 3)})
+    else:
+        for problem in problems:
+            click.echo(problem)
+        click.echo(f"{masked(settings.store.url)}: {plural(messages, 'message')} opened, {_judged(problems)}.")
+    return ExitCode.SESSION if problems else ExitCode.DONE
+
+
+def _as_json(problems: Sequence[str]) -> list[dict[str, str | None]]:
+    return [{"session": _session_of(problem), "what": problem} for problem in problems]
 
 
 async def damage_in(settings: Settings, path: Path, *, records: bool = True) -> list[str]:

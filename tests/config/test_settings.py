@@ -153,7 +153,9 @@ def test_paths_start_at_home_or_at_the_person(tmp_path: Path) -> None:
         ("telegram.webhook_listen", "me@host:80", "a host and a port"),
         ("store.url", "mysql://host/db", "sqlite:/// and the path of a file"),
         ("store.url", "sqlite:///:memory:", "sqlite:/// and the path of a file"),
-        ("store.url", "postgresql://host/db", "PostgreSQL is not supported yet"),
+        ("store.url", "postgresql://host", "an address like postgresql://user@host/database"),
+        ("store.url", "postgresql://host/my db", "an address like postgresql://user@host/database"),
+        ("store.connection", "fast", "direct or pooled"),
         ("key_file", "~nobody-of-this-name/key", "must be a path"),
     ],
 )
@@ -178,8 +180,8 @@ def test_a_wrong_secret_is_never_shown(tmp_path: Path, name: str, value: str) ->
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("store.url", "postgresql://me:canary@host/db"),
-        ("store.url", "postgresql://me:can/ary@host/db"),
+        ("store.url", "postgresql://me:canary@host"),
+        ("store.url", "postgresql://me:can/ary@host/a db"),
         ("model.base_url", "https://me:canary@host/v1"),
         ("model.base_url", "https://host/v1?key=canary"),
         ("telegram.api_url", "https://host/bot123:canary"),
