@@ -16,7 +16,7 @@ RUN pip wheel --quiet --no-index --find-links /wheels --no-deps --wheel-dir /whe
 
 FROM python:3.11-slim
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
-    pip install --quiet --no-cache-dir --no-index --find-links /wheels "palaver[bot,openai,anthropic,metrics,tracing]" \
+    pip install --quiet --no-cache-dir --no-index --find-links /wheels "palaver[bot,postgres,openai,anthropic,metrics,tracing]" \
     && groupadd --system --gid 10001 palaver \
     && useradd --system --uid 10001 --gid palaver --home-dir /data --shell /usr/sbin/nologin palaver \
     && install --directory --owner palaver --group palaver --mode 0700 /data
