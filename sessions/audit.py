@@ -164,6 +164,14 @@ class _Note(Passenger):
     def __init__(self, store: Store, mail: Callable[[], Mail]) -> None:
         self._store, self._mail, self._gone = store, mail, False
 
+    @property
+    def is_under_way(self) -> bool:
+        """Never: nothing that comes later builds on an entry."""
+        return False
+
+    async def arrived(self) -> None:
+        """Wait for nothing."""
+
     @contextmanager
     def board(self, store: Store, *, noting: bool) -> Iterator[Mail | None]:
         """Go with the first write to this store that succeeds."""

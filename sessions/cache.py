@@ -127,7 +127,7 @@ class SessionCache:
         """Store drafts as one unit of work; the caller holds their locks."""
         changes = [draft.change() for draft in drafts]
         try:
-            with riding(self._store) as mail:
+            async with riding(self._store) as mail:
                 await self._store.commit(changes, recount, mail)
         except BaseException:
             for draft in drafts:

@@ -71,9 +71,10 @@ class Erasure:
                 await self._hand_over(numbers, reader)
             try:
                 if there:
-                    with self._noting(there), riding(self._store) as mail:
-                        recount = self._census.change(Census(sessions=-len(there)))
-                        await self._store.erase_sessions(sorted(numbers), recount, mail)
+                    with self._noting(there):
+                        async with riding(self._store) as mail:
+                            recount = self._census.change(Census(sessions=-len(there)))
+                            await self._store.erase_sessions(sorted(numbers), recount, mail)
             finally:
                 for row in there:
                     self._cache.forget(row.id)

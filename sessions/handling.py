@@ -6,6 +6,7 @@ work.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -30,6 +31,8 @@ class Handling(Passenger):
         self.letter = letter
         self._next = letter
         self._parcels: list[Parcel] = []
+        self._arrived = asyncio.Event()
+        self._arrived.set()
         self.noting = False
         """Whether any write says that the letter has begun to take effect; for commands, which are not run twice."""
         self.told = False
@@ -63,9 +66,20 @@ class Handling(Passenger):
 
     async def flush(self) -> None:
         """Write what no other write has carried."""
+        while self.is_under_way:
+            await self.arrived()
         with self.board(self._store, noting=False) as mail:
             if mail is not None:
                 await self._store.post(mail)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a write carries something of it at this moment."""
+        return not self._arrived.is_set()
+
+    async def arrived(self) -> None:
+        """Wait for the end of the write that carries something of it."""
+        await self._arrived.wait()
 
     @contextmanager
     def board(self, store: Store, *, noting: bool) -> Iterator[Mail | None]:
@@ -80,11 +94,14 @@ class Handling(Passenger):
             yield None
             return
         self.letter, self._parcels = self._next, []
+        self._arrived.clear()
         try:
             yield self._seal(before, self.letter, parcels)
         except BaseException:
             self.letter, self._parcels = before, parcels + self._parcels
             raise
+        finally:
+            self._arrived.set()
 
 
 def current() -> Handling | None:

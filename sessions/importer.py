@@ -73,5 +73,6 @@ class Importer:
         named: list[JsonValue] = list(done.ids)
         recount = self._census.change(Census(sessions=done.sessions))
         noting = self._audit.noting(AuditKind.IMPORT, sessions=named, count=done.sessions, messages=done.messages)
-        with noting, riding(self._store) as mail:
-            await self._store.land(arrivals.numbers, recount, mail)
+        with noting:
+            async with riding(self._store) as mail:
+                await self._store.land(arrivals.numbers, recount, mail)

@@ -6,8 +6,8 @@ Nothing passes them from hand to hand; they go with the task, and with the tasks
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
 from sessions.records import AuditRow, Census, Mail
@@ -19,6 +19,15 @@ _aboard: ContextVar[tuple[Passenger, ...]] = ContextVar("palaver_passengers", de
 
 class Passenger(ABC):
     """Something that goes with a write."""
+
+    @property
+    @abstractmethod
+    def is_under_way(self) -> bool:
+        """Whether a write carries something of it at this moment; the next one waits for that."""
+
+    @abstractmethod
+    async def arrived(self) -> None:
+        """Wait until no write carries anything of it."""
 
     @abstractmethod
     def board(self, store: Store, *, noting: bool) -> AbstractContextManager[Mail | None]:
@@ -35,13 +44,19 @@ def aboard(passenger: Passenger) -> Iterator[None]:
         _aboard.reset(token)
 
 
-@contextmanager
-def riding(store: Store, *, noting: bool = True) -> Iterator[Mail | None]:
-    """Give what a write to `store` must carry; if the write fails it stays for the next."""
+@asynccontextmanager
+async def riding(store: Store, *, noting: bool = True) -> AsyncIterator[Mail | None]:
+    """Give what a write to `store` must carry; if the write fails it stays for the next.
+
+    Writes that carry the same passenger happen one after the other, also where a store does many at once: a later one
+    builds on what an earlier one carries.
+    """
     passengers = _aboard.get()
     if not passengers:
         yield None
         return
+    while waited_for := next((passenger for passenger in passengers if passenger.is_under_way), None):
+        await waited_for.arrived()
     with ExitStack() as stack:
         mails = [stack.enter_context(passenger.board(store, noting=noting)) for passenger in passengers]
         yield _together([mail for mail in mails if mail is not None])

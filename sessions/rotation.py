@@ -137,8 +137,9 @@ class Rotation:
         rows = [self._vault.master(row.kid).seal(replace(row, state=state), foundation) for row, state in states]
         secrets = self._vault.secrets_under(new.kid, foundation.secrets)
         told = self._audit.noting(AuditKind.KEY, done="rotation begun", key=kid, before=old.kid.hex(), deep=deep)
-        with told, riding(self._store) as mail:
-            await self._store.put_keyring(rows, secrets, mail)
+        with told:
+            async with riding(self._store) as mail:
+                await self._store.put_keyring(rows, secrets, mail)
 
     async def _shallow(self, after: int, limit: int) -> Step:
         keys = await self._store.wrapped_keys(after, limit, but=bytes.fromhex(self._vault.kid))

@@ -2,7 +2,8 @@
 
 A store never sees a key or a word. Everything it acknowledges is durable: it survives a crash and a
 power cut. What one call writes is written as one unit of work: all of it or nothing, with nothing of
-another caller in between, also when the caller is cancelled.
+another caller in between, also when the caller is cancelled. Calls that do not wait for each other may take effect in
+any order.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Transcripts:
             reset_at=self._reset_at(live, message) if moves else row.next_reset_at,
         )
         try:
-            with riding(self._store) as mail:
+            async with riding(self._store) as mail:
                 await self._store.append(update, sealed, entries, mail)
         except BaseException:
             self._cache.drop(live)

@@ -14,7 +14,7 @@ settings.load_profile("palaver")
 
 # A developer's own key or home must not reach the tests, nor the programs that they start.
 for _name in [name for name in os.environ if name.startswith("PALAVER_")]:
-    if _name != "PALAVER_TEST_POSTGRES":  # which names a server for tests
+    if not _name.startswith("PALAVER_TEST_"):  # these are for the tests themselves
         del os.environ[_name]
 
 _NEAR = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104 - told apart, not bound

@@ -1,12 +1,27 @@
-"""A shell with an empty home."""
+"""A shell with an empty home, and a database for it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.bot import where
 from tests.bot.shell import Shell
+from tests.sessions.conftest import database, postgres
+
+assert callable(database)
+assert callable(postgres)  # fixtures
+
+
+@pytest.fixture(autouse=True)
+def _somewhere(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give each test a database of its own, if they are to use a server."""
+    if where.ON_A_SERVER:
+        where.use(request.getfixturevalue("database"))
+    yield
+    where.use(None)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from bot.startup import key_provider
 from bot.watch import UNWATCHED, Watch
 from config.load import load_settings
 from config.settings import Settings
+from tests.bot import where
 
 TELEGRAM_TOKEN = "1234:AAF-abcdefghijklmnopqrstuvwxyz01234"
 DISCORD_TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB"
@@ -59,7 +60,9 @@ async def running(
     watch: Watch = UNWATCHED,
 ) -> AsyncIterator[Bot]:
     """Run a bot with these settings until the block ends; `make` makes its channels in another way."""
-    settings = load_settings(environ={"PALAVER_HOME": str(home), "PALAVER_SESSIONS__TIMEZONE": "UTC", **environ})
+    settings = load_settings(
+        environ={"PALAVER_HOME": str(home), "PALAVER_SESSIONS__TIMEZONE": "UTC", **where.environ(), **environ}
+    )
     async with open_application(settings, key_provider(settings), clock=clock, watch=watch) as application:
         make = make or (make_channels if paced else clocked(time.time))
         channels = make(settings, application)

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.bot import where
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
 
@@ -78,7 +80,8 @@ class Shell:
         left_out = ("COLUMNS", "LINES")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PALAVER_")}
         kept = {name: value for name, value in kept.items() if name not in left_out}
-        return {**kept, "PALAVER_HOME": str(self.home), "PALAVER_SESSIONS__TIMEZONE": "UTC", **self.settings}
+        ours = {"PALAVER_HOME": str(self.home), "PALAVER_SESSIONS__TIMEZONE": "UTC", **where.environ()}
+        return {**kept, **ours, **self.settings}
 
     def run(self, *arguments: str, typed: str | bytes = "", **settings: str) -> Done:
         """Run `palaver` to its end, with these lines typed into it."""

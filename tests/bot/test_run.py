@@ -6,23 +6,25 @@ import asyncio
 import os
 import random
 import signal
-import sqlite3
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bot.redaction import HIDDEN
-from bot.startup import ExitCode, key_provider
+from bot.startup import ExitCode, key_provider, open_sessions
+from bot.stores import store_of
 from config.load import load_settings
+from config.settings import Settings
 from sessions import Address, SessionManager
 from sessions.letter import LetterState
 from sessions.records import ALL_SENT
+from tests.bot import where
 from tests.bot.running import TELEGRAM_TOKEN
 from tests.bot.shell import ROOT, Shell
 from tests.fakes.model_server import Answer, ModelServer
@@ -63,7 +65,13 @@ class Home:
             "bot",
             "run",
             cwd=ROOT,
-            env={**kept, "PALAVER_HOME": str(self.path), "PALAVER_SESSIONS__TIMEZONE": "UTC", **self.environ},
+            env={
+                **kept,
+                "PALAVER_HOME": str(self.path),
+                "PALAVER_SESSIONS__TIMEZONE": "UTC",
+                **where.environ(),
+                **self.environ,
+            },
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -77,19 +85,21 @@ class Home:
 
     def reading(self) -> SessionManager:
         """Read the store when no program has it."""
-        settings = load_settings(environ={"PALAVER_HOME": str(self.path)})
-        key = key_provider(settings)
-        return SessionManager.open(db_path=settings.store.path, encryption_key=key, read_only=True)
+        settings = self.settings()
+        return open_sessions(settings, key_provider(settings), read_only=True)
 
-    def unfinished(self) -> int:
+    async def unfinished(self) -> int:
         """Count what came in and is not handled to its end, and the answers that are not out, beside the program."""
-        settings = load_settings(environ={"PALAVER_HOME": str(self.path)})
-        with closing(sqlite3.connect(f"{settings.store.path.as_uri()}?mode=ro", uri=True)) as database:
-            counts = database.execute(
-                "SELECT (SELECT count(*) FROM letter WHERE state <> ?) + (SELECT count(*) FROM parcel WHERE sent < ?)",
-                (LetterState.finished, ALL_SENT),
-            )
-            return int(counts.fetchone()[0])
+        store = store_of(self.settings().store, read_only=True)
+        await store.open()
+        letters, parcels = await store.all_mail()
+        await store.close()
+        waiting = [letter for letter in letters if letter.state != LetterState.finished]
+        return len(waiting) + len([parcel for parcel in parcels if parcel.sent < ALL_SENT])
+
+    def settings(self) -> Settings:
+        """Load what the programs are told."""
+        return load_settings(environ={"PALAVER_HOME": str(self.path), **where.environ()})
 
 
 def on_telegram(telegram: FakeTelegram, tmp_path: Path, **more: str) -> Home:
@@ -223,7 +233,7 @@ async def _killed_again_and_again(
 async def _done_with_everything(telegram: FakeTelegram, home: Home) -> None:
     """Wait for it as long as it goes on, however slowly: the platform takes thirty messages a second."""
     before, since = (-1, -1), time.monotonic()
-    while (left := (telegram.pending, home.unfinished())) != (0, 0) or not telegram.polls_open:
+    while (left := (telegram.pending, await home.unfinished())) != (0, 0) or not telegram.polls_open:
         if left != before:
             before, since = left, time.monotonic()
         assert time.monotonic() - since < 2 * PATIENCE, f"stuck: {left[0]} not fetched, {left[1]} not done with"

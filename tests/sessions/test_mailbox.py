@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ from sessions.handling import current
 from sessions.letter import LetterState
 from sessions.mailbox import REMEMBERED
 from sessions.manager import SessionManager
-from sessions.records import Mail
+from sessions.records import EntryRow, HeadUpdate, Mail, MessageRow
 from sessions.sqlite.store import SqliteStore
 from tests.conftest import ManualClock
 from tests.sessions.conftest import KEY, Opener, person, texts
@@ -206,6 +207,45 @@ async def test_what_a_failed_write_should_have_carried_stays_for_the_next(clock:
             assert await sessions.mailbox.unsent(HERE) == []
         assert [parcel.content for parcel in await sessions.mailbox.unsent(HERE)] == [b"answer"]
         assert await sessions.mailbox.unfinished(HERE) == []
+
+
+class SideBySide(SqliteStore):
+    """Takes its time for what carries mail, and meanwhile does other writes, as a server with many connections does."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.go_on = asyncio.Event()
+        self.carried: list[bool] = []
+
+    async def post(self, mail: Mail) -> None:
+        await self.go_on.wait()
+        self.carried.append(True)
+        await super().post(mail)
+
+    async def append(
+        self, update: HeadUpdate, message: MessageRow, entries: Sequence[EntryRow] = (), mail: Mail | None = None
+    ) -> None:
+        self.carried.append(False)
+        await super().append(update, message, entries, mail)
+
+
+async def test_writes_of_one_handling_happen_one_after_the_other(clock: ManualClock) -> None:
+    """Who is told that a later one is durable relies on what an earlier one carried, an answer for instance."""
+    store = SideBySide()
+    async with SessionManager.open(store=store, encryption_key=KEY, clock=clock) as sessions:
+        session = await sessions.get_or_create_session(ANN)
+        (letter,) = await sessions.mailbox.receive(HERE, [("1", b"hello")])
+        async with sessions.mailbox.handling(letter) as handling:
+            handling.post(sessions.mailbox.parcel(HERE, b"answer"))
+            early = asyncio.create_task(handling.flush())
+            await asyncio.sleep(0)
+            later = asyncio.create_task(sessions.add_message(session.id, role="user", content="hello"))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert store.carried == []
+            store.go_on.set()
+            await asyncio.gather(early, later)
+            assert store.carried == [True, False]
 
 
 async def test_another_store_carries_nothing(open_store: Opener, clock: ManualClock) -> None:

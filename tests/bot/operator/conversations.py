@@ -15,6 +15,7 @@ from sessions.audit import AuditEntry
 from sessions.catalogue import Listed, Wanted
 from sessions.manager import SessionManager
 from sessions.message import Message
+from tests.bot import where
 from tests.bot.shell import Done, Shell
 
 T = TypeVar("T")
@@ -33,7 +34,8 @@ def within(
     """Do something in the store of a shell, so many days ago."""
 
     async def run() -> T:
-        settings = load_settings(environ={"PALAVER_HOME": str(shell.home), "PALAVER_SESSIONS__TIMEZONE": "UTC"})
+        environ = {"PALAVER_HOME": str(shell.home), "PALAVER_SESSIONS__TIMEZONE": "UTC", **where.environ()}
+        settings = load_settings(environ=environ)
         clock = time.time() - days_ago * DAY
         async with open_sessions(
             settings, key_provider(settings), clock=lambda: clock, read_only=read_only
