@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run bot test soak bench lint format docs fake-telegram constraints clean fake-discord
+.PHONY: help run bot test test-postgres soak bench lint format docs fake-telegram constraints clean fake-discord
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -26,6 +26,9 @@ bot: $(READY) ## run the bot on every channel that has a token
 
 test: lint ## lint, types, and every test but the slow ones
 	@$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+
+test-postgres: $(READY) ## those tests of the bot that need no file, with the conversations on a PostgreSQL server
+	@PALAVER_TEST_STORE=postgres $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal tests/bot
 
 soak: $(READY) ## the slow tests: a thousand kills and the like
 	@$(BIN)/python -m pytest -m soak -o faulthandler_timeout=7200

@@ -11,6 +11,7 @@ import click
 from bot.commands.markup import plural
 from bot.shell import complain, settings_for
 from bot.startup import ExitCode, key_provider, open_sessions
+from bot.stores import is_there
 from config.describe import describe
 from config.errors import SettingsError
 from config.settings import Settings
@@ -35,7 +36,7 @@ def preview_resets(*, days: int, home: Path | None, config_file: Path | None) ->
     """Print what would be reset when, beside a running bot as well."""
     try:
         settings = settings_for(home=home, config_file=config_file)
-        planned = asyncio.run(_planned(settings, days)) if settings.store.is_there else []
+        planned = asyncio.run(_planned(settings, days))
     except (SettingsError, SessionError) as error:
         return complain(error)
     if not planned:
@@ -46,6 +47,8 @@ def preview_resets(*, days: int, home: Path | None, config_file: Path | None) ->
 
 
 async def _planned(settings: Settings, days: int) -> list[PlannedReset]:
+    if not await is_there(settings.store):
+        return []
     async with open_sessions(settings, key_provider(settings), read_only=True) as sessions:
         return await sessions.preview_resets(days=days)
 

@@ -20,6 +20,7 @@ from bot.pair_requests import APPROVE, LIST, REFUSE, REVOKE, pair_requests
 from bot.pairing import Pairing
 from bot.shell import complain, settings_for, tell
 from bot.startup import ExitCode, key_provider, open_sessions
+from bot.stores import is_there
 from config.errors import SettingsError
 from config.settings import Settings
 from sessions.address import Address
@@ -85,7 +86,7 @@ async def _answer(settings: Settings, request: Mapping[str, JsonValue]) -> Answe
     answer = await ask(settings.home / SOCKET, request)
     if answer is not None:
         return answer
-    if not settings.store.is_there:
+    if not await is_there(settings.store):
         return _without_store(request)
     looks = request["do"] == LIST
     async with open_sessions(settings, key_provider(settings), read_only=looks) as sessions:

@@ -10,7 +10,8 @@ from sessions.errors import StoreHeld
 def complain_held(error: StoreHeld, session: str | None) -> ExitCode:
     """Say who has the store, how to go on here all the same, and what works meanwhile; give the exit code."""
     tell(
-        f"{error.path} is held by {error.holder}: the bot that runs, or a chat at another terminal. One at a time can write."
+        f"{error.path} is held by {error.holder}: the bot that runs, or a chat at another terminal. "
+        "One at a time can write."
     )
     ends = f" (kill {error.pid} ends it in order)" if error.pid else ""
     tell(f"To talk here, end that one first{ends} and run this again; or write to the bot that runs, in its chat.")

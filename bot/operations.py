@@ -19,6 +19,7 @@ from bot.operation_failed import OperationFailed
 from bot.peer import account
 from bot.shell import tell
 from bot.startup import ExitCode, key_provider, open_sessions
+from bot.stores import is_there
 from config.settings import Settings
 from sessions.audit import AuditKind, acting
 from sessions.errors import NotFound, StoreHeld, Tampered
@@ -59,7 +60,7 @@ class Operations:
         answer = await ask(settings.home / SOCKET, request, LONGEST)
         if answer is not None:
             return _unwrapped(answer)
-        if not settings.store.is_there:
+        if not await is_there(settings.store):
             raise NotFound("session")
         async with writing(settings, wait=wait) as sessions:
             with acting(operator()):
@@ -69,7 +70,7 @@ class Operations:
 @asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[SessionManager]:
     """Open the store to read, beside a running bot as well. Raises `NotFound` where nothing was ever stored."""
-    if not settings.store.is_there:
+    if not await is_there(settings.store):
         raise NotFound("session")
     async with open_sessions(settings, key_provider(settings), read_only=True) as sessions:
         yield sessions

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from config.address import check_store
 from config.errors import SettingsError
 from config.mask import masked
+from sessions.errors import StoreReadOnly
 
 if TYPE_CHECKING:
     from config.settings import StoreSettings
@@ -23,6 +24,19 @@ def store_of(settings: StoreSettings, *, read_only: bool = False) -> Store:
 
     pooled = settings.connection == "pooled"
     return PostgresStore(settings.url, read_only=read_only, pooler=pooled, sole=not (read_only or pooled))
+
+
+async def is_there(settings: StoreSettings) -> bool:
+    """Tell whether anything was ever stored, without making anything. Raises `StoreError`."""
+    if settings.file is not None:
+        return settings.file.exists()
+    store = store_of(settings, read_only=True)
+    try:
+        return await store.open() is not None
+    except StoreReadOnly:
+        return False
+    finally:
+        await store.close()
 
 
 def settings_at(address: str, like: StoreSettings) -> StoreSettings:

@@ -61,11 +61,6 @@ class StoreSettings(Group):
             raise SettingsError([f"store.url: {_FILES_ONLY}"])
         return self.file
 
-    @property
-    def is_there(self) -> bool:
-        """Whether there is a database, as far as that can be told without connecting to a server."""
-        return self.file is None or self.file.exists()
-
 
 class SessionSettings(Group):
     """Who shares a conversation, and when it starts anew. None means off."""

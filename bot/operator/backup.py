@@ -15,6 +15,7 @@ from bot.operator.printed_json import print_json
 from bot.operator.progress_bar import progress
 from bot.shell import tell
 from bot.startup import ExitCode
+from bot.stores import is_there
 from config.settings import Settings
 from sessions.errors import NotFound
 from sessions.live import maybe_moment
@@ -23,7 +24,7 @@ from sessions.sqlite.backup import Contents, back_up, look_into
 
 async def make_backup(settings: Settings, target: Path, *, force: bool, as_json: bool) -> int:
     """Make a backup and say what is in it, and what is not."""
-    if not settings.store.is_there:
+    if not await is_there(settings.store):
         raise NotFound("store", str(settings.store.path))
     keep_off(settings, target)
     with progress("Copying") as told:

@@ -21,6 +21,7 @@ from bot.operator.harmless import harmless
 from bot.operator.printed_json import print_json
 from bot.shell import complain, settings_for, tell
 from bot.startup import ExitCode, key_note, key_provider, open_sessions
+from bot.stores import is_there
 from config.errors import SettingsError
 from config.settings import Settings
 from sessions.address import Address
@@ -113,7 +114,7 @@ def belongs_elsewhere(found: Listed, address: Address) -> InvalidValue:
 
 async def _created(settings: Settings, request: Mapping[str, JsonValue]) -> Answer:
     """Have it done; where nothing was ever stored this is what makes the store."""
-    if settings.store.is_there:
+    if await is_there(settings.store):
         return await OPERATIONS.carry_out(settings, CREATE, **request)
     key = key_provider(settings)
     async with open_sessions(settings, key) as sessions:

@@ -20,6 +20,7 @@ from bot.operator.printed_json import print_json
 from bot.operator.progress_line import ProgressLine
 from bot.operator.when import parse_age, parse_moment, zone_of
 from bot.startup import ExitCode
+from bot.stores import is_there
 from config.readers import check_person
 from config.settings import Settings
 from sessions.erasure import Receipt
@@ -111,7 +112,7 @@ def run_clean(wanted: Cleaning, *, home: Path | None, config_file: Path | None) 
 
 
 async def _found(settings: Settings, doomed: Doomed) -> tuple[Found, Receipt]:
-    if not doomed.named and not settings.store.is_there:
+    if not doomed.named and not await is_there(settings.store):
         return Found(), Receipt(sessions=0, messages=0)
     async with reading(settings) as sessions:
         found = await find_doomed(sessions, doomed)
@@ -146,7 +147,7 @@ async def _clean(settings: Settings, age: timedelta, idents: Sequence[str], *, k
 
 
 async def _past(settings: Settings, age: timedelta, *, keep_checkpoints: bool) -> tuple[list[str], Receipt]:
-    if not settings.store.is_there:
+    if not await is_there(settings.store):
         return [], Receipt(sessions=0, messages=0)
     with ProgressLine(lambda: "Looking through all conversations"):
         async with reading(settings) as sessions:

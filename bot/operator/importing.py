@@ -24,6 +24,7 @@ from bot.operator.offered_files import files_of, keys_of, opened
 from bot.operator.progress_bar import progress
 from bot.shell import tell
 from bot.startup import ExitCode, key_note, key_provider, open_sessions
+from bot.stores import is_there
 from config.settings import Settings
 from sessions.address import Address, ChatKind
 from sessions.arrivals import Arrivals
@@ -194,7 +195,7 @@ def _claimed(transcript: Transcript) -> Address | None:
 
 async def _begin_store(settings: Settings) -> None:
     """Make the store, where there is none yet: a new machine begins with what an old one exported."""
-    if settings.store.is_there:
+    if await is_there(settings.store):
         return
     provider = key_provider(settings)
     async with open_sessions(settings, provider) as sessions:

@@ -10,7 +10,7 @@ from bot.operation_table import OPERATIONS
 from bot.operations import operator, writing
 from bot.operator.key_operations import ADOPT, FILE, HERE, PASSPHRASE
 from bot.startup import key_provider
-from bot.stores import store_of
+from bot.stores import is_there, store_of
 from config.mask import masked
 from config.settings import Settings
 from sessions.audit import acting
@@ -49,8 +49,8 @@ class KeyHolder:
 @asynccontextmanager
 async def holding(settings: Settings) -> AsyncIterator[KeyHolder]:
     """Reach the process that holds the store, or hold it here. Raises `NotFound` where nothing was ever stored."""
-    if not settings.store.is_there:
-        raise NotFound("store", str(settings.store.path))
+    if not await is_there(settings.store):
+        raise NotFound("store", masked(settings.store.url).removeprefix("sqlite:///"))
     if await ask(settings.home / SOCKET, {"do": HERE}) is not None:
         yield KeyHolder(settings, None)
         return
@@ -69,8 +69,8 @@ def source_of(settings: Settings) -> tuple[str, str] | None:
 
 async def foundation_of(settings: Settings) -> Foundation:
     """Read the keyring, for which no key is needed. Raises `NotFound`."""
-    if not settings.store.is_there:
-        raise NotFound("store", str(settings.store.path))
+    if not await is_there(settings.store):
+        raise NotFound("store", masked(settings.store.url).removeprefix("sqlite:///"))
     store = store_of(settings.store, read_only=True)
     try:
         foundation = await store.open()

@@ -20,6 +20,7 @@ from bot.operator.session_json import session_json, total
 from bot.operator.tables import Column, print_table
 from bot.operator.when import passed, since_of, until_of
 from bot.shell import tell
+from bot.stores import is_there
 from config.settings import Settings
 from sessions.catalogue import Listed, SortBy, Wanted
 from sessions.manager import SessionManager
@@ -84,7 +85,7 @@ async def _list(options: ListOptions, settings: Settings) -> int:
     wanted = options.wanted(settings)
     printer = _Json() if options.as_json else _Table()
     shown = 0
-    if settings.store.is_there:
+    if await is_there(settings.store):
         async with reading(settings) as sessions:
             noted = False
             async for batch in _batches(sessions, wanted, options):

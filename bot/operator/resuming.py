@@ -21,6 +21,7 @@ from bot.operator.creation import belongs_elsewhere
 from bot.operator.picker import Choice, Picker
 from bot.operator.when import zone_of
 from bot.shell import complain, settings_for
+from bot.stores import is_there
 from config.errors import SettingsError
 from config.settings import Settings
 from sessions.address import Address
@@ -70,7 +71,7 @@ def at_terminal() -> bool:
 async def _choose(settings: Settings, wanted: Resuming) -> str | None:
     """Give the id of the conversation; None if the person chose none."""
     address = console_address(wanted.user)
-    if not settings.store.is_there:
+    if not await is_there(settings.store):
         raise NotFound(_NONE_YET.format(where="yet"))
     async with reading(settings) as sessions:
         if wanted.which is not None:

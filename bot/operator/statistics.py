@@ -22,6 +22,7 @@ from bot.operator.tables import Column, print_table
 from bot.operator.totals import Sum, Totals, day_json, day_of, largest
 from bot.operator.when import length
 from bot.shell import tell
+from bot.stores import is_there
 from config.settings import Settings
 from sessions.catalogue import Listed
 from sessions.live import moment
@@ -86,7 +87,7 @@ def _tell_of(timeless: int) -> None:
 
 
 async def _totals(settings: Settings) -> Totals:
-    if not settings.store.is_there:
+    if not await is_there(settings.store):
         return Totals()
     async with reading(settings) as sessions:
         totals = Totals()

@@ -12,6 +12,7 @@ from bot.control import Answer
 from bot.operations import Operation, Operations, writing
 from bot.operator.printed_json import print_json
 from bot.startup import ExitCode
+from bot.stores import is_there
 from config.settings import Settings
 from sessions.errors import NotFound
 from sessions.manager import SessionManager
@@ -23,7 +24,7 @@ VACUUM = "vacuum"
 
 async def vacuum(settings: Settings, operations: Operations, *, as_json: bool) -> int:
     """Have the store written anew, by the bot that runs or here."""
-    _check(settings)
+    await _check(settings)
     answer = await operations.carry_out(settings, VACUUM)
     before, after = (_number(answer, name) for name in ("before", "after"))
     if as_json:
@@ -35,7 +36,7 @@ async def vacuum(settings: Settings, operations: Operations, *, as_json: bool) -
 
 async def migrate(settings: Settings, *, dry_run: bool) -> int:
     """Apply the migrations that the store has not seen."""
-    _check(settings)
+    await _check(settings)
     path = settings.store.path
     version = look_into(path).version
     if version >= schema.LATEST:
@@ -55,8 +56,8 @@ async def _vacuum(sessions: SessionManager, request: Request) -> Answer:
     return {"before": before, "after": after}
 
 
-def _check(settings: Settings) -> None:
-    if not settings.store.is_there:
+async def _check(settings: Settings) -> None:
+    if not await is_there(settings.store):
         raise NotFound("store", str(settings.store.path))
 
 

@@ -15,6 +15,9 @@ assert callable(database)
 assert callable(postgres)  # fixtures
 
 
+collect_ignore = [f"{name}.py" for name in where.LOOK_INTO_FILES] if where.ON_A_SERVER else []
+
+
 @pytest.fixture(autouse=True)
 def _somewhere(request: pytest.FixtureRequest) -> Iterator[None]:
     """Give each test a database of its own, if they are to use a server."""

@@ -144,6 +144,7 @@ async def test_a_token_that_is_refused_ends_the_program(tmp_path: Path) -> None:
     assert TELEGRAM_TOKEN not in errors
 
 
+@pytest.mark.skipif(where.ON_A_SERVER, reason="three homes with a key each need three databases")
 async def test_who_lets_people_in_is_said_where_no_operator_is_named(tmp_path: Path) -> None:
     """Only where people wait for it: with an operator, or open to everybody, nothing is said of it."""
     cases: tuple[tuple[str, str, bool], ...] = (("auto", "", True), ("auto", "telegram:42", False), ("open", "", False))

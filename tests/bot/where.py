@@ -8,6 +8,34 @@ from __future__ import annotations
 import os
 
 ON_A_SERVER = os.environ.get("PALAVER_TEST_STORE") == "postgres"
+# These look into the file, fill or damage it by hand, or expect what only a file has.
+LOOK_INTO_FILES = (
+    "test_bad_days",
+    "test_canaries",
+    "test_cli",
+    "test_cli_pair",
+    "test_full_disk",
+    "test_on_postgres",
+    "test_operations_server",
+    "operator/test_audit",
+    "operator/test_backup",
+    "operator/test_changes",
+    "operator/test_copying",
+    "operator/test_creation",
+    "operator/test_crew",
+    "operator/test_damage",
+    "operator/test_deletion",
+    "operator/test_doctor",
+    "operator/test_importing",
+    "operator/test_keys",
+    "operator/test_own_files",
+    "operator/test_people",
+    "operator/test_references",
+    "operator/test_resuming",
+    "operator/test_statistics",
+    "operator/test_vacuum",
+    "operator/test_verifying",
+)
 _settings: dict[str, str] = {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import aclosing, closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,29 @@ async def test_every_batch_is_looked_through(clock: ManualClock) -> None:
         assert await hits(sessions, "needle", Wanted(person="telegram:p7")) == ["needle 7"]
         assert await hits(sessions, "needle", Wanted(status=Status.COMPLETED)) == [f"needle {BATCH}"]
         assert await hits(sessions, f"{BATCH} needle", Wanted(person="telegram:p7")) == []
+
+
+async def test_parts_of_a_search_give_what_the_whole_does(clock: ManualClock) -> None:
+    """Conversations by their numbers, some at a time; what is asked of them counts as well."""
+    async with SessionManager.open(encryption_key=KEY, clock=clock) as sessions:
+        for number in range(5):
+            await begin(sessions, f"p{number % 2}", f"needle {number}", "hay", f"needle {number} again")
+            clock.advance(seconds=1)
+        everywhere = sessions.everywhere
+        for wanted in (
+            Wanted(),
+            Wanted(person="telegram:p1"),
+            Wanted(since=datetime.fromtimestamp(clock.now - 3, UTC)),
+        ):
+            whole = [hit async for hit in everywhere.search("needle", wanted=wanted)]
+            numbers = await everywhere.numbers(wanted)
+            parts = [
+                hit
+                for start in range(0, len(numbers), 2)
+                async for hit in everywhere.search("needle", wanted=wanted, numbers=numbers[start : start + 2])
+            ]
+            assert parts == whole != []
+        assert [hit async for hit in everywhere.search("needle", numbers=[])] == []
 
 
 async def test_what_is_said_during_a_search_does_no_harm(clock: ManualClock) -> None:
