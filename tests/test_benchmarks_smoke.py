@@ -87,6 +87,13 @@ def test_an_operators_commands_are_timed(tmp_path: Path) -> None:
     assert all(value > 0 for name, value in values.items() if name.endswith("_mib"))
 
 
+def test_turns_on_a_server_are_timed(tmp_path: Path) -> None:
+    """Palaver and the same by hand are driven by the same code, on a server of their own."""
+    values = work(tmp_path, Job(measure="server", store=OWN, seconds=0.2))["values"]
+    assert {goal.own.name for goal in goals(PLAN) if goal.group == "server"} <= values.keys()
+    assert all(value > 0 for value in values.values())
+
+
 def test_a_ratio_compares_figures_of_the_same_round() -> None:
     """A slow round slows both, so the median of the rounds' ratios is what counts."""
     samples = Samples()

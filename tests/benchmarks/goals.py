@@ -54,6 +54,7 @@ def goals(plan: Plan) -> Iterator[Goal]:
     yield from _size(plan)
     yield from _bot(plan)
     yield from _shell(plan)
+    yield from _server(plan)
 
 
 def _turns(plan: Plan) -> Iterator[Goal]:
@@ -159,3 +160,11 @@ def _shell(plan: Plan) -> Iterator[Goal]:
     yield goal("sessions export", "messages/s", "export_rate", 50_000, at_least=True)
     yield goal("sessions import", "messages/s", "import_rate", 50_000, at_least=True)
     yield goal("keys rotate", "sessions/s", "rotate_rate", 20_000, at_least=True)
+
+
+def _server(plan: Plan) -> Iterator[Goal]:
+    for what, name in (("128 conversations at once", "tps"), ("one conversation", "one_tps")):
+        yield Goal(
+            group="server", what=f"on PostgreSQL, {what}", unit="turns/s", own=Source(plan.server, f"own_{name}"),
+            other=Source(plan.server, f"hand_{name}"), beside="asyncpg by hand", of="ratio", limit=0.7, at_least=True,
+        )  # fmt: skip

@@ -23,6 +23,7 @@ GROUPS = (
     "reset",
     "known",
     "shell",
+    "server",
 )
 LEVELS = (128, 16, 1)
 ONCE = ("footprint", "import", "memory", "console", "reset", "known", "shell")  # hardly change from round to round
@@ -63,7 +64,7 @@ class Plan:
             return (self.talk(platform) for platform in PLATFORMS)
         if group == "reset":
             return (self.reset(platform) for platform in PLATFORMS)
-        single = {"cost": self.cost, "known": self.known, "shell": self.shell}
+        single = {"cost": self.cost, "known": self.known, "shell": self.shell, "server": self.server}
         return iter((single.get(group, Job(measure=group, store=OWN)),))
 
     @property
@@ -108,6 +109,11 @@ class Plan:
     def shell(self) -> Job:
         """An operator's commands, with very many short conversations stored."""
         return Job(measure="shell", store=OWN, sessions=self.stored // FEW, messages=FEW)
+
+    @property
+    def server(self) -> Job:
+        """Turns on a PostgreSQL server."""
+        return Job(measure="server", store=OWN, seconds=self.seconds)
 
     @staticmethod
     def history(messages: int) -> Job:

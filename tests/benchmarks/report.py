@@ -26,6 +26,7 @@ def report(samples: Samples, plan: Plan, groups: Sequence[str]) -> str:
             _cost(samples, plan),
             _known(samples, plan),
             _shell(samples, plan),
+            _server(samples, plan),
         ),
     )
     return "\n\n".join([*parts, "\n".join(_notes(samples, plan))])
@@ -166,6 +167,18 @@ def _shell(samples: Samples, plan: Plan) -> str:
     head = ["an operator's commands", "start-up ms", "first hit ms", "search MiB", "export", "import", "rotate"]
     sizes = f"{plan.shell.sessions:,} conversations, {plan.stored:,} messages"
     return table(head, [[sizes, *map(number, figures)]])
+
+
+def _server(samples: Samples, plan: Plan) -> str:
+    rows = []
+    for name, label in (("own", "Palaver"), ("hand", "asyncpg by hand, a statement for each message")):
+        figures = [
+            samples.median(Source(plan.server, f"{name}_{what}")) for what in ("tps", "p99_ms", "one_tps", "one_ms")
+        ]
+        if figures[0] is not None:
+            rows.append([label, *map(number, figures)])
+    head = ["turns on PostgreSQL, fsync on", "128: turns/s", "p99 ms", "1: turns/s", "p50 ms"]
+    return table(head, rows) if rows else ""
 
 
 def _notes(samples: Samples, plan: Plan) -> Iterator[str]:

@@ -43,6 +43,10 @@ async def do(work: Path, job: Job) -> dict[str, dict[str, float]]:
         return {"values": {}}
     if job.measure == "footprint":
         return {"values": await measures.footprint(work, job.store)}
+    if job.measure == "server":
+        from tests.benchmarks.server import server
+
+        return {"values": await server(work, job.seconds)}
     if job.measure == "memory":
         return {"values": await measures.memory(work, job.store, seconds=job.seconds)}
     if job.measure in ("talk", "reset", "known"):
