@@ -75,6 +75,18 @@ class OperatorSearch:
     def __init__(self, store: Store, vault: Vault, transcripts: Transcripts) -> None:
         self._store, self._vault, self._transcripts = store, vault, transcripts
 
+    async def numbers(self, wanted: Wanted | None = None) -> list[int]:
+        """Give the conversations a search looks through, in its order; what is sealed in them is not compared yet."""
+        wanted = wanted or Wanted()
+        return await self._store.numbers(
+            "last_activity_at",
+            descending=True,
+            status=None if wanted.status is None else wanted.status.value,
+            since=None if wanted.since is None else _ms(wanted.since, 0),
+            until=None if wanted.until is None else _ms(wanted.until, 0),
+            limit=None,
+        )
+
     async def search(
         self,
         words: str,
@@ -83,15 +95,17 @@ class OperatorSearch:
         since: datetime | None = None,
         until: datetime | None = None,
         look: Look | None = None,
+        numbers: Sequence[int] | None = None,
     ) -> AsyncGenerator[OperatorHit, None]:
         """Find the messages that hold every word, whatever their case; each as soon as it is found.
 
         Conversations with the newest activity come first, of each the newest message. `wanted` says in which
-        conversations, `since` and `until` (not included) when the message was stored.
+        conversations, `since` and `until` (not included) when the message was stored. `numbers` are some of those
+        that `numbers` gave: only they are looked through.
         """
         terms, wanted, look = Terms(words), wanted or Wanted(), look or Look()
         low, high, bounded = _ms(since, 0), _ms(until, 1 << 62), since is not None or until is not None
-        numbers = await self._numbers(wanted)
+        numbers = await self.numbers(wanted) if numbers is None else numbers
         look.sessions = len(numbers)
         for start in range(0, len(numbers), BATCH):
             batch = numbers[start : start + BATCH]
@@ -133,16 +147,6 @@ class OperatorSearch:
         return tally
 
     # -- conversations -------------------------------------------------------------------------
-
-    async def _numbers(self, wanted: Wanted) -> list[int]:
-        return await self._store.numbers(
-            "last_activity_at",
-            descending=True,
-            status=None if wanted.status is None else wanted.status.value,
-            since=None if wanted.since is None else _ms(wanted.since, 0),
-            until=None if wanted.until is None else _ms(wanted.until, 0),
-            limit=None,
-        )
 
     async def _opened(self, rows: Sequence[SessionRow], wanted: Wanted, look: Look) -> list[LiveSession]:
         """Open the conversations that are wanted."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +15,13 @@ import click
 from bot.audit_notes import person_named
 from bot.commands.markup import plural
 from bot.operations import Operations, looked_at, reading
+from bot.operator.crew import CrewOptions, read_together
 from bot.operator.encrypted_file import EncryptedWriter
 from bot.operator.harmless import TerminalSink
 from bot.operator.new_file import new_file, refuse_taken
 from bot.operator.progress_bar import progress
 from bot.operator.tables import at_terminal
+from bot.operator.texts import Part, Texts
 from bot.operator.when import since_of, until_of
 from bot.shell import tell
 from bot.startup import ExitCode
@@ -28,8 +30,7 @@ from sessions.audit import AuditKind
 from sessions.catalogue import Wanted
 from sessions.errors import InvalidValue, NotFound
 from sessions.export.archive import ArchiveText
-from sessions.export.formats import SUFFIXES, ExportFormat, iter_export
-from sessions.export.transcript import Transcript
+from sessions.export.formats import SUFFIXES, ExportFormat
 from sessions.keys import Passphrase
 from sessions.manager import SessionManager
 from sessions.message import JsonValue
@@ -66,14 +67,14 @@ class Sink(Protocol):
         """Take bytes."""
 
 
-async def export_sessions(settings: Settings, operations: Operations, chosen: Chosen) -> int:
+async def export_sessions(settings: Settings, operations: Operations, chosen: Chosen, crew: CrewOptions) -> int:
     """Write the conversations that were chosen, and say how many and where to."""
     now = datetime.now(UTC)
     async with reading(settings) as sessions:
         found = await _found(sessions, settings, chosen)
         if not found:
             raise NotFound("session", "that fits")
-        writing = _Writing(sessions, settings, chosen, now)
+        writing = _Writing(sessions, settings, chosen, now, crew)
         if chosen.one:
             target = _file(chosen.output, _name(found[0], chosen))
             write = writing.single
@@ -99,25 +100,32 @@ async def export_sessions(settings: Settings, operations: Operations, chosen: Ch
 class _Writing:
     """Writes conversations, one in memory at a time, and counts them."""
 
-    def __init__(self, sessions: SessionManager, settings: Settings, chosen: Chosen, now: datetime) -> None:
-        self._sessions, self._settings, self._chosen, self._now = sessions, settings, chosen, now
+    def __init__(
+        self, sessions: SessionManager, settings: Settings, chosen: Chosen, now: datetime, crew: CrewOptions
+    ) -> None:
+        self._sessions, self._settings, self._chosen, self._now, self._crew = sessions, settings, chosen, now, crew
+        self._texts = Texts(chosen.format, chosen.bare, now)
         self.written = self.messages = self.lost = 0
 
     async def archive(self, target: Path, found: Sequence[str]) -> None:
         """Write all into one document."""
-        text = ArchiveText(self._now, include_metadata=not self._chosen.bare)
+        text = ArchiveText(self._now)
         with self._opened(target) as sink:
             sink.write(text.begin().encode())
-            async for transcript in self._each(found):
-                for piece in text.add(transcript):
-                    sink.write(piece.encode())
+            async with aclosing(self._each(found)) as parts:
+                async for part, data in parts:
+                    if part.first:
+                        sink.write(text.between().encode())
+                    sink.write(data)
             sink.write(text.end().encode())
 
     async def single(self, target: Path, found: Sequence[str]) -> None:
         """Write the one conversation."""
         transcript = await self._sessions.transcript(found[0], exported_at=self._now)
-        self._count(transcript)
-        self._write(target, transcript)
+        with self._opened(target) as sink:
+            for part in self._texts.parts(transcript):
+                sink.write(part.data or b"")
+                self._count(part)
 
     async def folder(self, target: Path, found: Sequence[str]) -> None:
         """Write each into a file of its own; none is written if one of them is there already."""
@@ -125,32 +133,33 @@ class _Writing:
         for name in names.values():
             refuse_taken(self._settings, name, force=self._chosen.force)
         _make(target)
-        async for transcript in self._each(found):
-            self._write(names[transcript.session.id], transcript)
+        with ExitStack() as stack:
+            async with aclosing(self._each(found)) as parts:
+                async for part, data in parts:
+                    if part.first:
+                        sink = stack.enter_context(self._opened(names[part.session_id]))
+                    sink.write(data)
+                    if part.last:
+                        stack.close()
 
-    def _write(self, target: Path, transcript: Transcript) -> None:
-        pieces = iter_export(transcript, format=self._chosen.format, include_metadata=not self._chosen.bare)
-        with self._opened(target) as sink:
-            for piece in pieces:
-                sink.write(piece.encode())
-
-    async def _each(self, found: Sequence[str]) -> AsyncIterator[Transcript]:
+    async def _each(self, found: Sequence[str]) -> AsyncGenerator[tuple[Part, bytes], None]:
         done = 0
         with progress("Exporting") as told:
-            async for session_id, transcript in self._sessions.transcripts(found, exported_at=self._now):
-                if isinstance(transcript, Transcript):
-                    self._count(transcript)
-                    yield transcript
-                elif not isinstance(transcript, NotFound):  # else it was erased meanwhile
-                    self.lost += 1
-                    tell(f"session {session_id} is left out: {transcript}")
-                done += 1
-                if told is not None and done % _SHOWN == 0:
-                    told(done, len(found))
+            async with aclosing(read_together(self._sessions, self._texts, found, self._crew)) as parts:
+                async for part in parts:
+                    if part.data is not None:
+                        self._count(part)
+                        yield part, part.data
+                    elif part.lost is not None:
+                        self.lost += 1
+                        tell(f"session {part.session_id} is left out: {part.lost}")
+                    done += part.last
+                    if told is not None and part.last and done % _SHOWN == 0:
+                        told(done, len(found))
 
-    def _count(self, transcript: Transcript) -> None:
-        self.written += 1
-        self.messages += len(transcript.stored if self._chosen.format == "json" else transcript.messages)
+    def _count(self, part: Part) -> None:
+        self.written += part.last
+        self.messages += part.messages
 
     @contextmanager
     def _opened(self, target: Path) -> Iterator[Sink]:

@@ -55,6 +55,7 @@ def export(
     if several == bool(ids):
         raise click.UsageError("Name conversations by their ids, or choose with --all, --person, --since or --until.")
     from bot.operation_table import OPERATIONS
+    from bot.operator.crew import CrewOptions
     from bot.operator.errand import run
     from bot.operator.exporting import Chosen, export_sessions
     from config.settings import Settings
@@ -72,7 +73,7 @@ def export(
             bare=bare,
             passphrase=_passphrase(passphrase_file, new=True) if passphrase or passphrase_file else None,
         )
-        return await export_sessions(settings, OPERATIONS, chosen)
+        return await export_sessions(settings, OPERATIONS, chosen, CrewOptions(home=home, config_file=config))
 
     return run(errand, home=home, config_file=config)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -16,6 +17,7 @@ from bot.audit_notes import person_named
 from bot.commands.markup import one_line, plural
 from bot.operation_table import OPERATIONS
 from bot.operations import looked_at, reading
+from bot.operator.crew import CrewOptions, read_together
 from bot.operator.errand import INTERRUPTED, run
 from bot.operator.new_file import new_file, refuse_taken
 from bot.operator.printed_json import to_json
@@ -24,6 +26,7 @@ from bot.operator.session_json import second
 from bot.operator.tables import at_terminal
 from bot.operator.when import since_of, until_of
 from bot.shell import tell
+from bot.stores import is_there
 from config.settings import Settings
 from sessions.catalogue import Wanted
 from sessions.export.characters import one_line as unbroken
@@ -61,23 +64,50 @@ class Output(Protocol):
         """Write what comes after the last one."""
 
 
-def search_sessions(options: SearchOptions, *, home: Path | None, config_file: Path | None) -> int:
+def search_sessions(
+    options: SearchOptions, *, home: Path | None, config_file: Path | None, crew: CrewOptions | None = None
+) -> int:
     """Print the newest messages that hold every word, each as soon as it is found."""
-    return run(lambda settings: _search(options, settings), home=home, config_file=config_file)
+    crew = crew or CrewOptions(home=home, config_file=config_file)
+    return run(lambda settings: _search(options, settings, crew), home=home, config_file=config_file)
 
 
-async def _search(options: SearchOptions, settings: Settings) -> int:
+async def _search(options: SearchOptions, settings: Settings, crew: CrewOptions) -> int:
     if options.export is not None:
         refuse_taken(settings, options.export, force=options.force)
     search = _Search(options, settings)
     with _output(options, search.terms) as output:
-        if settings.store.path.exists():
+        if await is_there(settings.store):
             async with reading(settings) as sessions:
                 await looked_at(OPERATIONS, settings, how="search", person=person_named(options.person))
-                await search.run(sessions, output)
+                await search.run(sessions, output, crew)
         output.end()
     _conclude(options, search)
     return INTERRUPTED if search.stopped else 0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Looking:
+    """Looks through some conversations; gives each hit with how far it has come, and nothing but that at the end."""
+
+    words: str
+    wanted: Wanted
+    since: datetime | None
+    until: datetime | None
+    look: Look = field(default_factory=Look)  # at the conversations in hand
+
+    async def __call__(
+        self, sessions: SessionManager, numbers: Sequence[int]
+    ) -> AsyncGenerator[tuple[OperatorHit | None, Look], None]:
+        look = self.look = Look()
+        hits = sessions.everywhere.search(
+            self.words, wanted=self.wanted, since=self.since, until=self.until, look=look, numbers=numbers
+        )
+        async with aclosing(hits):
+            async for hit in hits:
+                yield hit, replace(look)
+        self.look = Look()
+        yield None, look
 
 
 class _Search:
@@ -86,32 +116,53 @@ class _Search:
     def __init__(self, options: SearchOptions, settings: Settings) -> None:
         self.terms = Terms(options.words)
         self._options = options
-        self._since, self._until = since_of(options.since, settings), until_of(options.until, settings)
-        self.look, self.found, self.stopped = Look(), 0, False
-
-    async def run(self, sessions: SessionManager, output: Output) -> None:
-        """Give the hits to the output, until there are enough or Ctrl-C was pressed."""
-        options = self._options
-        wanted = Wanted(backend=options.backend, person=options.person)
-        hits = sessions.everywhere.search(
-            options.words, wanted=wanted, since=self._since, until=self._until, look=self.look
+        self._looking = _Looking(
+            words=options.words,
+            wanted=Wanted(backend=options.backend, person=options.person),
+            since=since_of(options.since, settings),
+            until=until_of(options.until, settings),
         )
+        self._sessions, self._before, self._now = 0, Look(), Look()
+        self.found, self.stopped = 0, False
+
+    async def run(self, sessions: SessionManager, output: Output, crew: CrewOptions) -> None:
+        """Give the hits to the output, until there are enough or Ctrl-C was pressed."""
         with ProgressLine(self._said) as progress:
             try:
-                async with aclosing(hits):
-                    async for hit in hits:
+                numbers = await sessions.everywhere.numbers(self._looking.wanted)
+                self._sessions = len(numbers)
+                async with aclosing(read_together(sessions, self._looking, numbers, crew)) as answers:
+                    async for hit, look in answers:
+                        self._now = look
+                        if hit is None:
+                            self._before, self._now = _sum(self._before, look), Look()
+                            continue
                         with progress.aside():
                             output.hit(hit)
                         self.found += 1
-                        if self.found == options.limit:
+                        if self.found == self._options.limit:
                             return
                         await asyncio.sleep(0)  # Ctrl-C counts from here
             except asyncio.CancelledError:  # Ctrl-C: what was found stays
                 self.stopped = True
 
+    @property
+    def look(self) -> Look:
+        """How far it has come."""
+        here = self._looking.look
+        return _sum(self._before, here if here.messages else self._now)
+
     def _said(self) -> str:
         look = self.look
-        return f"Searching: {look.seen:,} of {look.sessions:,} conversations, {look.messages:,} messages"
+        return f"Searching: {look.seen:,} of {self._sessions:,} conversations, {look.messages:,} messages"
+
+
+def _sum(one: Look, other: Look) -> Look:
+    return Look(
+        seen=one.seen + other.seen,
+        messages=one.messages + other.messages,
+        unopened=one.unopened + other.unopened,
+    )
 
 
 def _conclude(options: SearchOptions, search: _Search) -> None:

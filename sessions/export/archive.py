@@ -35,10 +35,13 @@ class ArchiveText:
 
     def add(self, transcript: Transcript) -> Iterator[str]:
         """Give the text of one more conversation in pieces."""
-        if not self._empty:
-            yield ",\n"
-        self._empty = False
+        yield self.between()
         yield from iter_json(transcript, include_metadata=self._full)
+
+    def between(self) -> str:
+        """Give what stands before one more conversation; its own text is the same as alone."""
+        between, self._empty = "" if self._empty else ",\n", False
+        return between
 
     def end(self) -> str:
         """Give what stands behind the last conversation."""
