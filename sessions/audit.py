@@ -21,7 +21,7 @@ from sessions.cipher import RecordCipher, Unopened
 from sessions.errors import Tampered
 from sessions.live import moment
 from sessions.message import JsonValue
-from sessions.passengers import Passenger, aboard
+from sessions.passengers import Carried, Passenger, aboard
 from sessions.plain_json import encode_json
 from sessions.records import AuditRow, Census, Mail
 from sessions.store import Store
@@ -181,6 +181,8 @@ class _Note(Passenger):
         self._gone = True
         try:
             yield self._mail()
+        except Carried:
+            raise
         except BaseException:
             self._gone = False
             raise

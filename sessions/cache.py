@@ -127,8 +127,8 @@ class SessionCache:
         """Store drafts as one unit of work; the caller holds their locks."""
         changes = [draft.change() for draft in drafts]
         try:
-            async with riding(self._store) as mail:
-                await self._store.commit(changes, recount, mail)
+            async with riding(self._store) as ride:
+                await ride.write(self._store.commit(changes, recount, ride.mail))
         except BaseException:
             for draft in drafts:
                 self.drop(draft.live)

@@ -72,9 +72,9 @@ class Erasure:
             try:
                 if there:
                     with self._noting(there):
-                        async with riding(self._store) as mail:
+                        async with riding(self._store) as ride:
                             recount = self._census.change(Census(sessions=-len(there)))
-                            await self._store.erase_sessions(sorted(numbers), recount, mail)
+                            await ride.write(self._store.erase_sessions(sorted(numbers), recount, ride.mail))
             finally:
                 for row in there:
                     self._cache.forget(row.id)

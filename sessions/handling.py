@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from sessions.letter import Letter, LetterState
 from sessions.message import JsonValue
 from sessions.parcel import Parcel
-from sessions.passengers import Passenger, aboard
+from sessions.passengers import Carried, Passenger, Ride, aboard
 from sessions.records import Mail
 from sessions.store import Store
 
@@ -68,9 +68,12 @@ class Handling(Passenger):
         """Write what no other write has carried."""
         while self.is_under_way:
             await self.arrived()
-        with self.board(self._store, noting=False) as mail:
-            if mail is not None:
-                await self._store.post(mail)
+        try:
+            with self.board(self._store, noting=False) as mail:
+                if mail is not None:
+                    await Ride(mail).write(self._store.post(mail))
+        except Carried:
+            raise asyncio.CancelledError from None
 
     @property
     def is_under_way(self) -> bool:
@@ -97,6 +100,8 @@ class Handling(Passenger):
         self._arrived.clear()
         try:
             yield self._seal(before, self.letter, parcels)
+        except Carried:
+            raise
         except BaseException:
             self.letter, self._parcels = before, parcels + self._parcels
             raise

@@ -74,5 +74,5 @@ class Importer:
         recount = self._census.change(Census(sessions=done.sessions))
         noting = self._audit.noting(AuditKind.IMPORT, sessions=named, count=done.sessions, messages=done.messages)
         with noting:
-            async with riding(self._store) as mail:
-                await self._store.land(arrivals.numbers, recount, mail)
+            async with riding(self._store) as ride:
+                await ride.write(self._store.land(arrivals.numbers, recount, ride.mail))

@@ -107,8 +107,8 @@ class Keyring:
             if row.state == PRIMARY:
                 raise InvalidValue(f"key {kid} is the primary one; make another one primary first: palaver keys rotate")
             with self._audit.noting(AuditKind.KEY, done="retired", key=kid):
-                async with riding(self._store) as mail:
-                    if kept := await self._store.retire_key(row.kid, mail):
+                async with riding(self._store) as ride:
+                    if kept := await ride.write(self._store.retire_key(row.kid, ride.mail)):
                         raise InvalidValue(f"key {kid} still wraps {kept} keys; move them first: palaver keys rotate")
             if self._vault.knows(row.kid):
                 self._vault.let_go(row.kid)
@@ -142,8 +142,8 @@ class Keyring:
             check_value=b"",
         )
         with self._audit.noting(AuditKind.KEY, done="added", key=master.kid.hex()):
-            async with riding(self._store) as mail:
-                await self._store.put_keyring([master.seal(row, foundation)], {}, mail)
+            async with riding(self._store) as ride:
+                await ride.write(self._store.put_keyring([master.seal(row, foundation)], {}, ride.mail))
         self._vault.adopt(master)
 
     def _standing(self, row: KeyringRow, sessions: int, secrets: int) -> KeyStanding:

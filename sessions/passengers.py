@@ -5,14 +5,18 @@ Nothing passes them from hand to hand; they go with the task, and with the tasks
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 from sessions.records import AuditRow, Census, Mail
 from sessions.store import Recount, Store
 
+T = TypeVar("T")
 Follow = Callable[[AuditRow | None], Sequence[AuditRow]]
 _aboard: ContextVar[tuple[Passenger, ...]] = ContextVar("palaver_passengers", default=())
 
@@ -31,7 +35,7 @@ class Passenger(ABC):
 
     @abstractmethod
     def board(self, store: Store, *, noting: bool) -> AbstractContextManager[Mail | None]:
-        """Give what a write to `store` must carry; an error within the block says that it was not written."""
+        """Give what a write to `store` must carry; an error within the block says it failed, but for `Carried`."""
 
 
 @contextmanager
@@ -44,22 +48,54 @@ def aboard(passenger: Passenger) -> Iterator[None]:
         _aboard.reset(token)
 
 
+class Carried(asyncio.CancelledError):
+    """The caller was cancelled, and what the write carried is stored all the same. Never leaves `riding`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ride:
+    """What a write carries besides its own."""
+
+    mail: Mail | None
+
+    async def write(self, write: Awaitable[T]) -> T:
+        """Wait for the write itself. Raises `Carried` if it has happened although the caller was cancelled."""
+        if self.mail is None:
+            return await write
+        ending = asyncio.ensure_future(write)
+        try:
+            return await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            while not ending.done():  # a store finishes what it has begun
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([ending])
+            if ending.cancelled() or ending.exception() is not None:
+                raise
+            raise Carried from None
+
+
+_ALONE = Ride(None)
+
+
 @asynccontextmanager
-async def riding(store: Store, *, noting: bool = True) -> AsyncIterator[Mail | None]:
+async def riding(store: Store, *, noting: bool = True) -> AsyncIterator[Ride]:
     """Give what a write to `store` must carry; if the write fails it stays for the next.
 
-    Writes that carry the same passenger happen one after the other, also where a store does many at once: a later one
-    builds on what an earlier one carries.
+    The write itself goes through `Ride.write`. Writes that carry the same passenger happen one after the other, also
+    where a store does many at once: a later one builds on what an earlier one carries.
     """
     passengers = _aboard.get()
     if not passengers:
-        yield None
+        yield _ALONE
         return
     while waited_for := next((passenger for passenger in passengers if passenger.is_under_way), None):
         await waited_for.arrived()
-    with ExitStack() as stack:
-        mails = [stack.enter_context(passenger.board(store, noting=noting)) for passenger in passengers]
-        yield _together([mail for mail in mails if mail is not None])
+    try:
+        with ExitStack() as stack:
+            mails = [stack.enter_context(passenger.board(store, noting=noting)) for passenger in passengers]
+            yield Ride(_together([mail for mail in mails if mail is not None]))
+    except Carried:
+        raise asyncio.CancelledError from None
 
 
 def _together(mails: list[Mail]) -> Mail | None:

@@ -230,8 +230,8 @@ class Preferences:
             body = self._vault.preferences.seal(self._aad(idx, revision + 1), json.dumps(said).encode())
             recount = self._census.change(Census(preferences=int(revision == 0), revisions=1))
             self._known.pop(idx, None)  # until the write is known to have happened, what is stored counts
-            async with riding(self._store) as mail:
-                await self._store.put_preference(PreferenceRow(idx, revision + 1, body), recount, mail)
+            async with riding(self._store) as ride:
+                await ride.write(self._store.put_preference(PreferenceRow(idx, revision + 1, body), recount, ride.mail))
             self._remember(idx, (revision + 1, said))
 
     def _open(self, row: PreferenceRow) -> Mapping[str, JsonValue]:

@@ -138,8 +138,8 @@ class Rotation:
         secrets = self._vault.secrets_under(new.kid, foundation.secrets)
         told = self._audit.noting(AuditKind.KEY, done="rotation begun", key=kid, before=old.kid.hex(), deep=deep)
         with told:
-            async with riding(self._store) as mail:
-                await self._store.put_keyring(rows, secrets, mail)
+            async with riding(self._store) as ride:
+                await ride.write(self._store.put_keyring(rows, secrets, ride.mail))
 
     async def _shallow(self, after: int, limit: int) -> Step:
         keys = await self._store.wrapped_keys(after, limit, but=bytes.fromhex(self._vault.kid))

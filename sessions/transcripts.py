@@ -66,8 +66,8 @@ class Transcripts:
             reset_at=self._reset_at(live, message) if moves else row.next_reset_at,
         )
         try:
-            async with riding(self._store) as mail:
-                await self._store.append(update, sealed, entries, mail)
+            async with riding(self._store) as ride:
+                await ride.write(self._store.append(update, sealed, entries, ride.mail))
         except BaseException:
             self._cache.drop(live)
             raise

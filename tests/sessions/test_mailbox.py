@@ -248,6 +248,32 @@ async def test_writes_of_one_handling_happen_one_after_the_other(clock: ManualCl
             assert store.carried == [True, False]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_write_that_is_cancelled_on_its_way_has_happened_or_not(clock: ManualClock, fails: bool) -> None:
+    """What it carried is not carried again if it is stored, and is carried by the next one if it is not."""
+    store = Refuses(None)
+    async with SessionManager.open(store=store, encryption_key=KEY, clock=clock) as sessions:
+        session = await sessions.get_or_create_session(ANN)
+        (letter,) = await sessions.mailbox.receive(HERE, [("1", b"hello")])
+        async with sessions.mailbox.handling(letter) as handling:
+            handling.begin({"far": 1})
+            parcel = sessions.mailbox.parcel(HERE, b"answer")
+            handling.post(parcel)
+            store.refusing = fails
+            writing = asyncio.create_task(
+                handling.flush() if fails else sessions.add_message(session.id, role="user", content="hello")
+            )
+            await asyncio.sleep(0)
+            writing.cancel()
+            with pytest.raises((asyncio.CancelledError, StoreError)):
+                await writing
+            if not fails:
+                await sessions.mailbox.sent(parcel)
+        left = [parcel.content for parcel in await sessions.mailbox.unsent(HERE)]
+        assert left == ([b"answer"] if fails else [])
+        assert await sessions.verify() == []
+
+
 async def test_another_store_carries_nothing(open_store: Opener, clock: ManualClock) -> None:
     """A conversation in memory only says nothing about letters that lie on disk."""
     async with open_store() as sessions, SessionManager.open(encryption_key=KEY, clock=clock) as elsewhere:
