@@ -39,18 +39,16 @@ async def _serve(asked: IO[bytes], out: IO[bytes]) -> None:
     )
     questions: asyncio.Queue[bytes] = asyncio.Queue()
     opened = asyncio.Event()
-    tasks = [
-        asyncio.create_task(_listen(reader, questions, opened)),
-        asyncio.create_task(_work(questions, opened, out)),
-    ]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
+    listening = asyncio.create_task(_listen(reader, questions, opened))
+    working = asyncio.create_task(_work(questions, opened, out))
+    await asyncio.wait([listening, working], return_when=asyncio.FIRST_COMPLETED)
+    unwanted = listening.done()  # then nobody is there to be told what becomes of the work
+    for task in (listening, working):
         task.cancel()
-    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    *_, end = await asyncio.gather(listening, working, return_exceptions=True)
     transport.close()
-    for end in ends:
-        if isinstance(end, Exception):
-            raise end
+    if isinstance(end, Exception) and not unwanted:
+        raise end
 
 
 async def _listen(reader: asyncio.StreamReader, questions: asyncio.Queue[bytes], opened: asyncio.Event) -> None:
