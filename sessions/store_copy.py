@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sessions.census import CensusKeeper
 from sessions.cipher import Entropy
-from sessions.errors import InvalidValue, NotFound
+from sessions.errors import InvalidValue, NotFound, StaleSession
 from sessions.keys import KeyProvider
 from sessions.records import (
     Arrival,
@@ -67,6 +67,7 @@ class StoreCopy:
 
         Raises `InvalidValue` when the target is another installation's or was written to by somebody else.
         """
+        await self._check_audit()
         await self._keys()
         await self._remove_erased()
         if await self._target.numbers(
@@ -80,8 +81,17 @@ class StoreCopy:
         await self._mail()
         await self._audit()
         await self._retire()
-        self._copied.complete = (await self._source.census()).counts == (await self._target.census()).counts
+        self._copied.complete = await self._is_complete()
         return self._copied
+
+    async def _is_complete(self) -> bool:
+        """Tell whether nothing was written meanwhile: every change of a session changes its row."""
+        if (await self._source.census()).counts != (await self._target.census()).counts:
+            return False
+        async for rows, there in self._pages():
+            if any(row != there.get(row.number) for row in rows):
+                return False
+        return True
 
     # -- keys ----------------------------------------------------------------------------------
 
@@ -183,7 +193,9 @@ class StoreCopy:
         arrivals: list[Arrival] = []
         entries: list[EntryRow] = []
         messages: list[MessageRow] = []
-        waiting = 0
+        waiting, there_already = 0, await self._target.ids()
+        # What a copy that broke off has left of them; only one copies into a store at a time.
+        await self._target.abandon([number for number in await self._source.ids() if number not in there_already])
         async for rows, there in self._pages():
             for row in rows:
                 if row.number in there:
@@ -209,7 +221,11 @@ class StoreCopy:
             return
         await self._target.stage(messages, entries, arrivals)
         numbers = [arrival.row.number for arrival in arrivals]
-        await self._target.land(numbers, self._census.change(Census(sessions=len(numbers))))
+        try:
+            await self._target.land(numbers, self._census.change(Census(sessions=len(numbers))))
+        except StaleSession:  # one took the place of another while these were read: the next copy has both as they are
+            await self._target.abandon(numbers)
+            return
         self._copied.added += len(numbers)
         self._copied.messages += sum(arrival.row.stored for arrival in arrivals)
 
@@ -270,11 +286,15 @@ class StoreCopy:
     def _counted(self, more: Census) -> Callable[[Census], Census]:
         return self._census.change(more)
 
+    async def _check_audit(self) -> None:
+        """Refuse a target that was used by itself, before anything is changed there."""
+        newest = await self._target.newest_audit(1)
+        if newest and newest != await self._source.audit(newest[0].number - 1, 1):
+            raise InvalidValue("the target was used by itself since it was copied; copy into an empty store")
+
     async def _audit(self) -> None:
         newest = await self._target.newest_audit(1)
         after = newest[0].number if newest else 0
-        if newest and newest != await self._source.audit(after - 1, 1):
-            raise InvalidValue("the audit of the target has gone on by itself; copy into an empty store")
         while rows := await self._source.audit(after, ROWS):
             after = rows[-1].number
             await self._target.post(

@@ -13,6 +13,7 @@ from sessions.postgres.place import place_of
 from sessions.postgres.trouble import cannot_connect
 
 CONNECT_SECONDS, CLOSE_SECONDS = 10, 5
+COMMAND_SECONDS = 60  # a server that says nothing for so long is gone; no statement of ours takes so long
 # Without these a server may say that something is stored before it is, and a program that hangs may hold others up.
 SETTINGS = {
     "application_name": "palaver",
@@ -20,6 +21,10 @@ SETTINGS = {
     "statement_timeout": "10s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
+    # A server learns so late of a program whose machine is gone, and of its locks.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
 }
 PLAIN_SETTINGS = ("application_name",)  # those that a pooler passes on; the others are set in each unit of work
 
@@ -104,6 +109,7 @@ class Connections:
             made: Connection = await asyncpg.connect(
                 self._options.dsn,
                 timeout=CONNECT_SECONDS,
+                command_timeout=COMMAND_SECONDS,
                 statement_cache_size=0 if self._options.pooler else 512,
                 max_cached_statement_lifetime=0,
                 server_settings=self._settings() | other,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 import socket
 from contextlib import suppress
 from typing import Final
@@ -19,10 +20,11 @@ from sessions.postgres.connections import CLOSE_SECONDS, Connection, Connections
 KEY: Final = (0x50414C56, 1)
 _TAKE: Final = "SELECT pg_try_advisory_lock($1::int, $2::int)"
 _HOLDER: Final = (
-    "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
+    "SELECT application_name, pid FROM pg_locks JOIN pg_stat_activity USING (pid)"
     " WHERE locktype = 'advisory' AND classid::bigint = $1 AND objid::bigint = $2 AND granted"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
+_END: Final = "SELECT pg_terminate_backend($1)"
 PAUSE: Final = 1.0  # seconds between two attempts to take it again
 log = logging.getLogger(__name__)
 
@@ -35,21 +37,31 @@ class Owner:
         self._connection: Connection | None = None
         self._again: asyncio.Task[None] | None = None
         self._usurped: StoreHeld | None = None
+        self._name = _name()
 
     async def take(self) -> None:
         """Become the one program that writes. Raises `StoreHeld` with who does."""
-        connection = await self._connections.connect(application_name=_name(), idle_session_timeout="0")
+        connection = await self._connections.connect(application_name=self._name, idle_session_timeout="0")
         try:
             ((taken,),) = await connection.fetch(_TAKE, *KEY)
-            holders = [] if taken else await connection.fetch(_HOLDER, *KEY)
+            name, pid = (None, 0) if taken else await self._holder(connection)
+            if name == self._name:  # our own connection that is gone; the server does not know that yet
+                await connection.fetch(_END, pid)
         except BaseException:
             connection.terminate()
             raise
         if not taken:
             connection.terminate()
-            raise StoreHeld(self._connections.place, None, holders[0][0] if holders else None)
+            if name == self._name:
+                raise StoreError("the server still has the lock of a connection that is gone")
+            raise StoreHeld(self._connections.place, None, name)
         self._connection = connection
         connection.add_termination_listener(self._lost)
+
+    @staticmethod
+    async def _holder(connection: Connection) -> tuple[str | None, int]:
+        rows = await connection.fetch(_HOLDER, *KEY)
+        return (str(rows[0][0]), int(rows[0][1])) if rows else (None, 0)
 
     def check(self) -> None:
         """Raise `StoreHeld` if another program took it while our connection was broken."""
@@ -91,6 +103,6 @@ class Owner:
 
 
 def _name() -> str:
-    """Say who we are, in the 63 characters of ASCII that a server keeps."""
+    """Say who we are, in the 63 characters of ASCII that a server keeps; the last ones tell two stores apart."""
     host = socket.gethostname().encode("ascii", "replace").decode()
-    return f"palaver on {host[:30]}, process {os.getpid()}"
+    return f"palaver on {host[:24]}, process {os.getpid()} ({secrets.token_hex(3)})"

@@ -44,7 +44,19 @@ _PUT_PREFERENCE = (
     "INSERT INTO palaver.preference VALUES ($1, $2, $3)"
     " ON CONFLICT (idx) DO UPDATE SET revision = excluded.revision, body = excluded.body"
 )
-_TABLES = ("session", "message", "journal", "lineage", "preference", "letter", "parcel", "audit", "erasure", "census")
+_TABLES = (
+    "session",
+    "message",
+    "journal",
+    "lineage",
+    "preference",
+    "letter",
+    "parcel",
+    "audit",
+    "erasure",
+    "census",
+    "unit",
+)
 
 
 class PostgresStore:
@@ -91,13 +103,13 @@ class PostgresStore:
         if self._read_only:
             return
         if self._outdated:
-            await self._writing.write(partial(schema.migrate, place=self._connected.place))
+            await self._writing.found(partial(schema.migrate, place=self._connected.place))
         await self.sweep_erased()
 
     async def found(self, foundation: Foundation, census: Census) -> None:
         """Make the tables and keep the foundation."""
         fill = partial(keyring.found, foundation, census)
-        await self._writing.write(partial(schema.create, place=self._connected.place, fill=fill))
+        await self._writing.found(partial(schema.create, place=self._connected.place, fill=fill))
 
     async def close(self) -> None:
         """Finish what is begun and let the connections go."""

@@ -1,13 +1,15 @@
 """Units: units of work on a database, each finished once it is begun, and repeated where that is safe.
 
 A unit of work is repeated when the database took it back (serialization, deadlock), and when its connection broke:
-then it is first looked up whether it was committed, by the number that the database had given it.
+then it is first looked up whether it was committed, by a random token that it stores with the rest. The number that a
+database gives to a transaction would not do: it gives it again when it crashed before anything of it reached the disk.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
@@ -24,8 +26,11 @@ PATIENCE = 20.0  # seconds for which a unit of work is tried; another server tak
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _LOOK = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0"
-_NUMBER = "SELECT pg_current_xact_id()::text"
-_STATUS = "SELECT pg_xact_status($1::text::xid8)"
+# In a unit of work that is looked for, this waits for the end of the one that put the same token there.
+_SIGN = "INSERT INTO palaver.unit VALUES ($1, now()) ON CONFLICT (token) DO NOTHING RETURNING 1"
+_UNSIGN = "DELETE FROM palaver.unit WHERE token = $1"
+_FORGET = "DELETE FROM palaver.unit WHERE at < now() - interval '1 hour'"
+FORGOTTEN_EVERY = 1_000  # units of work
 _LOCAL = "".join(f"; SET LOCAL {name} = '{value}'" for name, value in SETTINGS.items())
 log = logging.getLogger(__name__)
 
@@ -38,6 +43,7 @@ class Units:
         self._begin = _BEGIN + _LOCAL if pooler else _BEGIN
         self._running: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._signed = 0
         self.patience = PATIENCE
 
     def start(self, work: Coroutine[None, None, T]) -> Outcome[T]:
@@ -53,6 +59,13 @@ class Units:
 
     def write(self, job: Job[T]) -> Outcome[T]:
         """Run a job as one unit of work."""
+        self._signed += 1
+        if self._signed % FORGOTTEN_EVERY == 0:
+            unattended(self.start(self._patiently(lambda: self._transact(self._begin, _forget_tokens))))
+        return self.start(self._patiently(lambda: self._transact(self._begin, job, secrets.token_bytes(16))))
+
+    def found(self, job: Job[T]) -> Outcome[T]:
+        """Run a job as one unit of work where the tables for that may not be there yet."""
         return self.start(self._patiently(lambda: self._transact(self._begin, job)))
 
     def view(self, job: Job[T]) -> Outcome[T]:
@@ -105,16 +118,15 @@ class Units:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _transact(self, begin: str, job: Job[T]) -> T:
-        unit: str | None = None
+    async def _transact(self, begin: str, job: Job[T], token: bytes | None = None) -> T:
+        ending = False
         async with self._connections.one() as connection:
             try:
                 await connection.execute(begin)
-                if begin is not _LOOK:
-                    number = await _row(connection, _NUMBER)
+                if token is not None:
+                    await connection.execute(_SIGN, token)
                 result = await job(connection)
-                if begin is not _LOOK:
-                    unit = number[0]
+                ending = True
                 await connection.execute("COMMIT")
                 return result
             except Exception as error:
@@ -123,17 +135,20 @@ class Units:
                     raise
                 connection.terminate()
                 state = state_of(error)
-        if unit is None or not await self._was_committed(unit):
+        if token is None or not ending or not await self._was_committed(token):
             raise Lost(state)
         return result
 
-    async def _was_committed(self, unit: str) -> bool:
+    async def _was_committed(self, token: bytes) -> bool:
         """Look up how a unit of work ended; one that is still under way is waited for."""
-        while True:
-            ((status,),) = await self._patiently(lambda: self._read(_STATUS, (unit,)))
-            if status != "in progress":
-                return bool(status == "committed")
-            await asyncio.sleep(FIRST_PAUSE)
+
+        async def is_there(connection: Connection) -> bool:
+            found = await connection.fetchrow(_SIGN, token) is None
+            if not found:  # to be asked again if the answer to this gets lost as well
+                await connection.execute(_UNSIGN, token)
+            return found
+
+        return await self._patiently(lambda: self._transact(self._begin, is_there))
 
     async def _read(self, sql: str, values: tuple[Value, ...]) -> list[Row]:
         return await self.once(lambda connection: connection.fetch(sql, *values))
@@ -156,8 +171,5 @@ async def _roll_back(connection: Connection) -> None:
         connection.terminate()
 
 
-async def _row(connection: Connection, sql: str) -> Row:
-    row = await connection.fetchrow(sql)
-    if row is None:
-        raise StoreError("the database gave no answer")
-    return row
+async def _forget_tokens(connection: Connection) -> None:
+    await connection.execute(_FORGET)

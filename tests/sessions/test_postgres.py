@@ -628,3 +628,13 @@ async def test_compacting_keeps_everything(database: str) -> None:
         before, after = await store.compact()
         assert 0 < after < before
         assert await positions(store, 2) == [1, 2, 3, 4, 5]
+
+
+async def test_a_unit_of_work_is_known_by_what_it_stores(database: str) -> None:
+    """One whose end is unknown was committed if its token is there, however often that is asked."""
+    async with opened(PostgresStore(database)) as store:
+        await add(store, row(1))
+        ((token,),) = await store._units.fetch("SELECT token FROM palaver.unit LIMIT 1")
+        for _ in range(2):
+            assert await store._units._was_committed(token)
+            assert not await store._units._was_committed(b"another one of all")

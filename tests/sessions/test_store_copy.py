@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from sessions.catalogue import Wanted
-from sessions.errors import InvalidValue, NotFound, StoreFull, WrongKey
+from sessions.errors import InvalidValue, NotFound, StoreError, StoreFull, WrongKey
 from sessions.keys import RawKey
 from sessions.manager import SessionManager
+from sessions.postgres.store import PostgresStore
+from sessions.records import Mail, SessionRow
 from sessions.scope import Scope
 from sessions.sqlite.store import SqliteStore
+from sessions.store import Recount, Store
 from sessions.store_comparison import differences
 from sessions.store_copy import Copied, StoreCopy, both_open
 from tests.conftest import ManualClock
@@ -30,7 +34,7 @@ async def copy(source: Path, target: Path, key: bytes = KEY) -> Copied:
     return await copy_into(source, SqliteStore(target), key)
 
 
-async def copy_into(source: Path, target: SqliteStore, key: bytes = KEY) -> Copied:
+async def copy_into(source: Path, target: Store, key: bytes = KEY) -> Copied:
     origin = SqliteStore(source, read_only=True)
     async with both_open(origin, target, [RawKey(key)]) as census:
         return await StoreCopy(origin, target, census, lambda done, total: None).run()
@@ -205,6 +209,41 @@ async def test_a_copy_that_breaks_off_is_taken_up(source: Path, tmp_path: Path) 
             assert await sessions.verify() == []
         assert (await copy(source, target)).complete
         assert await unlike(source, target) == []
+
+
+class BreakingServer(PostgresStore):
+    """A server that is gone between two steps of a copy."""
+
+    async def land(self, numbers: Sequence[int], recount: Recount, mail: Mail | None = None) -> None:
+        raise StoreError("the server is gone")
+
+
+async def test_a_copy_onto_a_server_that_breaks_off_is_taken_up(source: Path, database: str) -> None:
+    """What was on its way does not keep the next run from doing its work."""
+    for _ in range(2):
+        with pytest.raises(StoreError, match="is gone"):
+            await copy_into(source, BreakingServer(database))
+    assert (await copy_into(source, PostgresStore(database))).complete
+
+
+async def test_a_reset_in_the_middle_of_a_copy_breaks_nothing(source: Path, tmp_path: Path, clock: ManualClock) -> None:
+    """The next copy has both conversations as they are then."""
+
+    class Reset(SqliteStore):
+        async def sessions_after(self, number: int, limit: int) -> list[SessionRow]:
+            rows = await super().sessions_after(number, 1)
+            if rows and rows[0].id == current.id and not resets:
+                resets.append(await sessions.reset(ANN))
+            return rows
+
+    resets: list[object] = []
+    async with SessionManager.open(db_path=source, encryption_key=KEY, clock=clock) as sessions:
+        current = await sessions.get_or_create_session(ANN)
+        origin, target = Reset(source, read_only=True), SqliteStore(tmp_path / "target.db")
+        async with both_open(origin, target, [RawKey(KEY)]) as census:
+            assert not (await StoreCopy(origin, target, census, None).run()).complete
+        assert (await copy(source, tmp_path / "target.db")).complete
+    assert await unlike(source, tmp_path / "target.db") == []
 
 
 async def test_a_target_that_went_on_by_itself_is_refused(source: Path, tmp_path: Path) -> None:

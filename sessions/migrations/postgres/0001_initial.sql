@@ -159,3 +159,9 @@ CREATE TABLE palaver.audit (
     body   bytea NOT NULL,
     link   bytea NOT NULL
 );
+
+-- Tokens of units of work that were committed, for an hour: after a broken connection they tell how one ended.
+CREATE TABLE palaver.unit (
+    token bytea PRIMARY KEY,
+    at    timestamptz NOT NULL
+);
