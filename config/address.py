@@ -59,7 +59,10 @@ def _check_server(value: str) -> str:
         url = urlsplit(value)
     except ValueError:
         url = urlsplit("")
-    if not url.scheme or not url.path.strip("/") or url.fragment or any(not 32 < ord(char) < 127 for char in value):
+    hosts = url.netloc.rpartition("@")[2].split(",")
+    ports = [host.rpartition("]")[2].partition(":") for host in hosts]
+    wrong = any(colon and not port.isdigit() for _, colon, port in ports) or ";" in value or url.fragment
+    if wrong or not url.scheme or not url.path.strip("/") or any(not 32 < ord(char) < 127 for char in value):
         raise ValueError("must be an address like postgresql://user@host/database, with what is special in it quoted")
     return value
 

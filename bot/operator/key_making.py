@@ -36,7 +36,8 @@ def make_key(settings: Settings, *, key_file: Path | None, passphrase_file: Path
         print_json({"key": kid, "path": str(path), "settings": wanted})
         return ExitCode.DONE
     click.echo(f"Key {kid} is in {path}. It opens nothing yet: the bot goes on with the old one.")
-    click.echo("Keep a copy of it in another place than the database. Then put into the settings file:\n")
+    click.echo("Keep a copy of it in another place than the database.")
+    click.echo("Then put into the settings file, above the first [section]:\n")
     for name, value in wanted.items():
         click.echo(f"  {name} = {json.dumps(value, ensure_ascii=False)}")
     if settings.key is not None:

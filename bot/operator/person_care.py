@@ -176,6 +176,7 @@ def _print(accounts: Sequence[str], answer: Answer, held: Held, shared: int) -> 
         what = "may hold it: it does not open with this key" if count is None else _in_backup(count)
         click.echo(f"  {backup.path}, made {backup.at:%Y-%m-%d %H:%M} UTC, {what}")
     click.echo("  Other backups made before now hold it until they are deleted." if held else _NO_BACKUPS)
+    click.echo("  Exports that were made before now, those in the home folder too, hold it until they are deleted.")
     click.echo("  The audit tells that something was erased, with ids and numbers, and by whom.")
     click.echo(f"  Conversations that others share, of which they began {shared:,}: sessions delete --person --shared.")
     click.echo("  What the chats themselves show, and what a model's provider keeps.")

@@ -30,12 +30,16 @@ async def vacuum(settings: Settings, operations: Operations, *, as_json: bool) -
     if as_json:
         print_json({"before": before, "after": after})
     else:
-        click.echo(f"{plural(before, 'byte')} before, {plural(after, 'byte')} after: {before - after:,} given back.")
+        given = f"{before - after:,} given back" if before >= after else "nothing to give back"
+        click.echo(f"{plural(before, 'byte')} before, {plural(after, 'byte')} after: {given}.")
     return ExitCode.DONE
 
 
 async def migrate(settings: Settings, *, dry_run: bool) -> int:
     """Apply the migrations that the store has not seen."""
+    if settings.store.file is None:
+        click.echo("A database on a server is brought up to date by every start. There is nothing to do here.")
+        return ExitCode.DONE
     await _check(settings)
     path = settings.store.path
     version = look_into(path).version

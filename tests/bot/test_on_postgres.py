@@ -89,7 +89,7 @@ def test_an_operator_does_everything_there(shell: Shell, tmp_path: Path) -> None
     assert "Traceback" not in doctor.out + doctor.err
 
 
-@pytest.mark.parametrize("command", [("backup", "x.db"), ("restore", "x.db"), ("migrate",)])
+@pytest.mark.parametrize("command", [("backup", "x.db"), ("restore", "x.db")])
 def test_what_only_a_file_has_is_said(shell: Shell, command: tuple[str, ...]) -> None:
     """With what to use instead, and no traceback."""
     shell.chat("hello")

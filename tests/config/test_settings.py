@@ -182,6 +182,8 @@ def test_a_wrong_secret_is_never_shown(tmp_path: Path, name: str, value: str) ->
     [
         ("store.url", "postgresql://me:canary@host"),
         ("store.url", "postgresql://me:can/ary@host/a db"),
+        ("store.url", "postgresql://me:canary/db"),
+        ("store.url", "postgresql://host:5432/db;password=canary"),
         ("model.base_url", "https://me:canary@host/v1"),
         ("model.base_url", "https://host/v1?key=canary"),
         ("telegram.api_url", "https://host/bot123:canary"),
