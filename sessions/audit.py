@@ -21,7 +21,7 @@ from sessions.cipher import RecordCipher, Unopened
 from sessions.errors import Tampered
 from sessions.live import moment
 from sessions.message import JsonValue
-from sessions.passengers import Carried, Passenger, aboard
+from sessions.passengers import Passenger, aboard
 from sessions.plain_json import encode_json
 from sessions.records import AuditRow, Census, Mail
 from sessions.store import Store
@@ -164,14 +164,6 @@ class _Note(Passenger):
     def __init__(self, store: Store, mail: Callable[[], Mail]) -> None:
         self._store, self._mail, self._gone = store, mail, False
 
-    @property
-    def is_under_way(self) -> bool:
-        """Never: nothing that comes later builds on an entry."""
-        return False
-
-    async def arrived(self) -> None:
-        """Wait for nothing."""
-
     @contextmanager
     def board(self, store: Store, *, noting: bool) -> Iterator[Mail | None]:
         """Go with the first write to this store that succeeds."""
@@ -181,8 +173,6 @@ class _Note(Passenger):
         self._gone = True
         try:
             yield self._mail()
-        except Carried:
-            raise
         except BaseException:
             self._gone = False
             raise

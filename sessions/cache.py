@@ -107,7 +107,12 @@ class SessionCache:
     async def current(self, key_idx: bytes) -> LiveSession | None:
         """Give the current session of a key."""
         known = self._known(self._current.get(key_idx, ""))
-        if known is not None and known.row.key_idx == key_idx and Status(known.row.status).is_current:
+        if (
+            known is not None
+            and not known.dropped
+            and known.row.key_idx == key_idx
+            and Status(known.row.status).is_current
+        ):
             self._live.move_to_end(known.row.id)
             return known
         row = await self._store.current(key_idx)

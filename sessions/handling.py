@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from sessions.letter import Letter, LetterState
 from sessions.message import JsonValue
 from sessions.parcel import Parcel
-from sessions.passengers import Carried, Passenger, Ride, aboard
+from sessions.passengers import Passenger, aboard, riding
 from sessions.records import Mail
 from sessions.store import Store
 
@@ -31,8 +31,8 @@ class Handling(Passenger):
         self.letter = letter
         self._next = letter
         self._parcels: list[Parcel] = []
-        self._arrived = asyncio.Event()
-        self._arrived.set()
+        self.arrived: asyncio.Event = asyncio.Event()
+        self.arrived.set()
         self.noting = False
         """Whether any write says that the letter has begun to take effect; for commands, which are not run twice."""
         self.told = False
@@ -66,23 +66,9 @@ class Handling(Passenger):
 
     async def flush(self) -> None:
         """Write what no other write has carried."""
-        while self.is_under_way:
-            await self.arrived()
-        try:
-            with self.board(self._store, noting=False) as mail:
-                if mail is not None:
-                    await Ride(mail).write(self._store.post(mail))
-        except Carried:
-            raise asyncio.CancelledError from None
-
-    @property
-    def is_under_way(self) -> bool:
-        """Whether a write carries something of it at this moment."""
-        return not self._arrived.is_set()
-
-    async def arrived(self) -> None:
-        """Wait for the end of the write that carries something of it."""
-        await self._arrived.wait()
+        async with riding(self._store, (self,), noting=False) as ride:
+            if ride.mail is not None:
+                await ride.write(self._store.post(ride.mail))
 
     @contextmanager
     def board(self, store: Store, *, noting: bool) -> Iterator[Mail | None]:
@@ -97,16 +83,14 @@ class Handling(Passenger):
             yield None
             return
         self.letter, self._parcels = self._next, []
-        self._arrived.clear()
+        self.arrived.clear()
         try:
             yield self._seal(before, self.letter, parcels)
-        except Carried:
-            raise
         except BaseException:
             self.letter, self._parcels = before, parcels + self._parcels
             raise
         finally:
-            self._arrived.set()
+            self.arrived.set()
 
 
 def current() -> Handling | None:

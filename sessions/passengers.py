@@ -24,18 +24,12 @@ _aboard: ContextVar[tuple[Passenger, ...]] = ContextVar("palaver_passengers", de
 class Passenger(ABC):
     """Something that goes with a write."""
 
-    @property
-    @abstractmethod
-    def is_under_way(self) -> bool:
-        """Whether a write carries something of it at this moment; the next one waits for that."""
-
-    @abstractmethod
-    async def arrived(self) -> None:
-        """Wait until no write carries anything of it."""
+    arrived: asyncio.Event | None = None
+    """Not set while a write carries something of it, and then the next one waits; None where nothing builds on it."""
 
     @abstractmethod
     def board(self, store: Store, *, noting: bool) -> AbstractContextManager[Mail | None]:
-        """Give what a write to `store` must carry; an error within the block says it failed, but for `Carried`."""
+        """Give what a write to `store` must carry; an error within the block says that it was not written."""
 
 
 @contextmanager
@@ -78,24 +72,30 @@ _ALONE = Ride(None)
 
 
 @asynccontextmanager
-async def riding(store: Store, *, noting: bool = True) -> AsyncIterator[Ride]:
-    """Give what a write to `store` must carry; if the write fails it stays for the next.
+async def riding(
+    store: Store, passengers: Sequence[Passenger] | None = None, *, noting: bool = True
+) -> AsyncIterator[Ride]:
+    """Give what a write to `store` must carry of these, or of all that are aboard; if it fails that stays for the next.
 
     The write itself goes through `Ride.write`. Writes that carry the same passenger happen one after the other, also
     where a store does many at once: a later one builds on what an earlier one carries.
     """
-    passengers = _aboard.get()
+    passengers = _aboard.get() if passengers is None else passengers
     if not passengers:
         yield _ALONE
         return
-    while waited_for := next((passenger for passenger in passengers if passenger.is_under_way), None):
-        await waited_for.arrived()
-    try:
-        with ExitStack() as stack:
-            mails = [stack.enter_context(passenger.board(store, noting=noting)) for passenger in passengers]
+    events = [passenger.arrived for passenger in passengers if passenger.arrived is not None]
+    while under_way := next((event for event in events if not event.is_set()), None):
+        await under_way.wait()
+    carried = False
+    with ExitStack() as stack:
+        mails = [stack.enter_context(passenger.board(store, noting=noting)) for passenger in passengers]
+        try:
             yield Ride(_together([mail for mail in mails if mail is not None]))
-    except Carried:
-        raise asyncio.CancelledError from None
+        except Carried:
+            carried = True  # for them the write went well
+    if carried:
+        raise asyncio.CancelledError
 
 
 def _together(mails: list[Mail]) -> Mail | None:
