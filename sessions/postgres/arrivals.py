@@ -8,22 +8,20 @@ for a day is given up, and goes with the next sweep.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Final
 
+from sessions.arrival_codec import decode_arrival, encode_arrival
 from sessions.errors import InvalidValue, Tampered
-from sessions.postgres.changes import COLUMNS, INSERT_SESSION, LINK, insert_entries, insert_messages
-from sessions.postgres.connections import Connection, Value
+from sessions.postgres.changes import LINK, insert_entries, insert_messages, insert_session
+from sessions.postgres.connections import Connection
 from sessions.postgres.keyring import expect_key
 from sessions.postgres.post import put
 from sessions.postgres.rows import affected, only
-from sessions.records import Arrival, EntryRow, Mail, MessageRow, SessionRow, record_id
+from sessions.records import Arrival, EntryRow, Mail, MessageRow, record_id
 from sessions.store import Recount
 
 GIVEN_UP: Final = "arriving IS NULL OR arriving < now() - interval '1 day'"
-_SEALED = ("key_idx", "owner_idx", "profile", "wrapped", "commitment", "mac")  # the columns that hold bytes
-_KEY, _ID, _WRAPPED = (COLUMNS.index(name) for name in ("key_idx", "id", "wrapped"))
 _TAKEN = "SELECT EXISTS (SELECT 1 FROM palaver.session WHERE key_idx = $1 AND status IN ('active', 'error'))"
 _THERE = "SELECT id FROM palaver.session WHERE id = ANY($1::text[]) LIMIT 1"
 _EXPECT = (
@@ -39,8 +37,6 @@ _TAKE_UP_TO = (
 _ARRIVED = "DELETE FROM palaver.erasure WHERE number = ANY($1::bigint[]) AND arriving IS NOT NULL"
 _GIVE_UP = "UPDATE palaver.erasure SET arriving = NULL WHERE number = ANY($1::bigint[])"
 _WAITING = "DELETE FROM palaver.journal WHERE session = $1 AND id = $2 RETURNING body"
-
-_Values = list[Value]
 
 
 async def stage(
@@ -80,14 +76,15 @@ async def _land_one(number: int, connection: Connection) -> None:
     found = await connection.fetchrow(_WAITING, number, record_id(number, 0))
     if found is None:
         raise Tampered("a conversation that comes in")
-    values, instead, sources = _read(found[0])
-    await _check_new([str(values[_ID])], connection)
-    if instead is not None and (await only(connection, _TAKEN, values[_KEY]))[0]:
-        values = instead
-    await expect_key(values[_WRAPPED], connection)
-    await connection.execute(INSERT_SESSION, *values)
-    if sources:
-        await connection.execute(LINK, sources, number)
+    arrival = decode_arrival(found[0])
+    row = arrival.row
+    await _check_new([row.id], connection)
+    if arrival.instead is not None and (await only(connection, _TAKEN, row.key_idx))[0]:
+        row = arrival.instead
+    await expect_key(row.wrapped, connection)
+    await insert_session(row, connection)
+    if arrival.sources:
+        await connection.execute(LINK, list(arrival.sources), number)
 
 
 async def _check_new(ids: Sequence[str], connection: Connection) -> None:
@@ -96,19 +93,4 @@ async def _check_new(ids: Sequence[str], connection: Connection) -> None:
 
 
 def _waiting(arrival: Arrival) -> EntryRow:
-    instead = None if arrival.instead is None else _plain(arrival.instead)
-    data = json.dumps([_plain(arrival.row), instead, arrival.sources]).encode()
-    return EntryRow(record_id(arrival.row.number, 0), 0, 0, data)
-
-
-def _plain(row: SessionRow) -> list[int | str | None]:
-    return [value.hex() if isinstance(value := getattr(row, name), bytes) else value for name in COLUMNS]
-
-
-def _read(body: bytes) -> tuple[_Values, _Values | None, list[int]]:
-    row, instead, sources = json.loads(body)
-    return _values(row), None if instead is None else _values(instead), sources
-
-
-def _values(row: list[int | str | None]) -> _Values:
-    return [bytes.fromhex(str(v)) if name in _SEALED else v for name, v in zip(COLUMNS, row, strict=True)]
+    return EntryRow(record_id(arrival.row.number, 0), 0, 0, encode_arrival(arrival))

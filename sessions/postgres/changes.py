@@ -19,7 +19,7 @@ from sessions.records import Change, EntryRow, Mail, MessageRow, SessionRow
 from sessions.store import Recount
 
 COLUMNS = tuple(field.name for field in fields(SessionRow))
-INSERT_SESSION = (
+_INSERT_SESSION = (
     f"INSERT INTO palaver.session ({', '.join(COLUMNS)})"
     f" VALUES ({', '.join(f'${at}' for at in range(1, len(COLUMNS) + 1))})"
 )
@@ -100,6 +100,11 @@ async def _put_session(change: Change, connection: Connection) -> None:
     row = change.row
     if change.expected is None:
         await expect_key(row.wrapped, connection)
-        await connection.execute(INSERT_SESSION, *_all(row))
+        await insert_session(row, connection)
     elif affected(await connection.execute(_UPDATE_SESSION, *_mutable(row), row.number, change.expected)) != 1:
         raise StaleSession("the session was changed by another writer")
+
+
+async def insert_session(row: SessionRow, connection: Connection) -> None:
+    """Store the row of a session that was not there before."""
+    await connection.execute(_INSERT_SESSION, *_all(row))

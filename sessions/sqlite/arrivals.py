@@ -7,28 +7,22 @@ goes while the row is not there yet.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 
+from sessions.arrival_codec import decode_arrival, encode_arrival
 from sessions.errors import InvalidValue, Tampered
-from sessions.records import Arrival, EntryRow, Mail, MessageRow, SessionRow, record_id
-from sessions.sqlite.changes import COLUMNS, INSERT_ENTRY, INSERT_MESSAGE, INSERT_SESSION, refusals
+from sessions.records import Arrival, EntryRow, Mail, MessageRow, record_id
+from sessions.sqlite.changes import INSERT_ENTRY, INSERT_MESSAGE, insert_session, refusals
 from sessions.sqlite.counts import count_anew
 from sessions.sqlite.keyring import expect_key
 from sessions.sqlite.post import put
 from sessions.store import Recount
 
-_SEALED = ("key_idx", "owner_idx", "profile", "wrapped", "commitment", "mac")  # the columns that hold bytes
-_KEY = COLUMNS.index("key_idx")
-_ID = COLUMNS.index("id")
-_WRAPPED = COLUMNS.index("wrapped")
 _BEGIN = "INSERT OR IGNORE INTO journal VALUES (?, 0, 0, x'')"
 _WAIT = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?)"
 _TAKEN = "SELECT EXISTS (SELECT 1 FROM session WHERE key_idx = ? AND status IN ('active', 'error'))"
 _THERE = "SELECT EXISTS (SELECT 1 FROM session WHERE id = ?)"
-
-_Values = list[int | str | bytes | None]
 
 
 def stage(
@@ -64,13 +58,14 @@ def _land_one(number: int, connection: sqlite3.Connection) -> None:
     found = connection.execute("SELECT body FROM journal WHERE id = ?", place).fetchone()
     if found is None or not found[0]:
         raise Tampered("a conversation that comes in")
-    values, instead, sources = _read(found[0])
-    _check_new(values[_ID], connection)
-    if instead is not None and _is_so(_TAKEN, values[_KEY], connection):
-        values = instead
-    expect_key(values[_WRAPPED], connection)
-    connection.execute(INSERT_SESSION, values)
-    connection.executemany("INSERT INTO lineage VALUES (?, ?)", [(source, number) for source in sources])
+    arrival = decode_arrival(found[0])
+    row = arrival.row
+    _check_new(row.id, connection)
+    if arrival.instead is not None and _is_so(_TAKEN, row.key_idx, connection):
+        row = arrival.instead
+    expect_key(row.wrapped, connection)
+    insert_session(row, connection)
+    connection.executemany("INSERT INTO lineage VALUES (?, ?)", [(source, number) for source in arrival.sources])
     connection.execute("DELETE FROM journal WHERE id = ?", place)
     connection.execute("DELETE FROM erasure WHERE number = ?", (number,))
 
@@ -85,19 +80,4 @@ def _is_so(sql: str, value: object, connection: sqlite3.Connection) -> bool:
 
 
 def _waiting(arrival: Arrival) -> EntryRow:
-    instead = None if arrival.instead is None else _plain(arrival.instead)
-    data = json.dumps([_plain(arrival.row), instead, arrival.sources]).encode()
-    return EntryRow(record_id(arrival.row.number, 0), 0, 0, data)
-
-
-def _plain(row: SessionRow) -> list[int | str | None]:
-    return [value.hex() if isinstance(value := getattr(row, name), bytes) else value for name in COLUMNS]
-
-
-def _read(body: bytes) -> tuple[_Values, _Values | None, list[int]]:
-    row, instead, sources = json.loads(body)
-    return _values(row), None if instead is None else _values(instead), sources
-
-
-def _values(row: list[int | str | None]) -> _Values:
-    return [bytes.fromhex(str(v)) if name in _SEALED else v for name, v in zip(COLUMNS, row, strict=True)]
+    return EntryRow(record_id(arrival.row.number, 0), 0, 0, encode_arrival(arrival))

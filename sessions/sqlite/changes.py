@@ -18,7 +18,7 @@ from sessions.sqlite.writer import Row
 from sessions.store import Recount
 
 COLUMNS = tuple(field.name for field in fields(SessionRow))
-INSERT_SESSION = f"INSERT INTO session VALUES ({', '.join('?' * len(COLUMNS))})"
+_INSERT_SESSION = f"INSERT INTO session VALUES ({', '.join('?' * len(COLUMNS))})"
 INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)"
 INSERT_ENTRY = "INSERT INTO journal VALUES (?, ?, ?, ?)"
 # A view whose trigger stores the message and moves the head: both with one statement, for many sessions.
@@ -69,7 +69,7 @@ def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
     row = change.row
     if change.expected is None:
         expect_key(row.wrapped, connection)
-        connection.execute(INSERT_SESSION, _all(row))
+        insert_session(row, connection)
     else:
         if connection.execute(_UPDATE_SESSION, (*_mutable(row), row.number, change.expected)).rowcount != 1:
             raise StaleSession("the session was changed by another writer")
@@ -86,6 +86,11 @@ def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
         connection.execute("INSERT OR IGNORE INTO lineage VALUES (?, ?)", (source, row.number))
     for source in change.released:
         connection.execute("DELETE FROM lineage WHERE source = ? AND reader = ?", (source, row.number))
+
+
+def insert_session(row: SessionRow, connection: sqlite3.Connection) -> None:
+    """Store the row of a session that was not there before."""
+    connection.execute(_INSERT_SESSION, _all(row))
 
 
 def enter(entries: Sequence[EntryRow], connection: sqlite3.Connection) -> None:
