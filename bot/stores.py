@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from config.address import check_store
 from config.errors import SettingsError
 from config.mask import masked
-from sessions.errors import StoreReadOnly
+from sessions.errors import NoStoreYet
 
 if TYPE_CHECKING:
     from config.settings import StoreSettings
@@ -33,7 +33,7 @@ async def is_there(settings: StoreSettings) -> bool:
     store = store_of(settings, read_only=True)
     try:
         return await store.open() is not None
-    except StoreReadOnly:
+    except NoStoreYet:
         return False
     finally:
         await store.close()

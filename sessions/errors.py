@@ -10,6 +10,7 @@ SessionError
 │   ├── StoreHeld                      another process owns the store; carries its pid
 │   ├── StoreFull                      the disk is full; nothing was written, reads go on
 │   ├── StoreReadOnly                  the folder, the file or this manager only allows reading
+│   │   └── NoStoreYet                 nothing was ever stored there, and who only reads makes nothing
 │   └── StoreTooNew                    written by a newer Palaver; nothing was changed
 └── VaultError
     ├── KeyRefused                     a key source that must not be used (permissions, size, form)
@@ -83,6 +84,13 @@ class StoreFull(StoreError):
 
 class StoreReadOnly(StoreError):
     """Writing is not possible here."""
+
+
+class NoStoreYet(StoreReadOnly):
+    """There is nothing to read, and whoever only reads makes nothing."""
+
+    def __init__(self, place: str = "here") -> None:
+        super().__init__(f"there is no store {place} yet, and this program only reads")
 
 
 class StoreTooNew(StoreError):

@@ -20,7 +20,7 @@ from sessions.checkpoint import Checkpoint
 from sessions.cipher import Entropy
 from sessions.context import STRATEGIES, Context, StrategyName
 from sessions.erasure import Receipt
-from sessions.errors import InvalidValue, KeyRefused, NotFound, NothingToUndo, SessionError, StoreReadOnly
+from sessions.errors import InvalidValue, KeyRefused, NoStoreYet, NotFound, NothingToUndo, SessionError
 from sessions.keys import KeyProvider, RawKey
 from sessions.lanes import Lanes
 from sessions.lifecycle import MAX_TITLE
@@ -161,7 +161,7 @@ class SessionManager:
         foundation = await self._store.open()
         if foundation is None:
             if self._read_only:
-                raise StoreReadOnly("there is no store here yet, and this program only reads")
+                raise NoStoreYet
             vault, foundation = Vault.found(self._providers, self._now(), self._entropy)
             census = CensusKeeper(vault.census, vault.install_id)
             await self._store.found(foundation, census.first())

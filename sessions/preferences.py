@@ -17,6 +17,7 @@ from sessions.errors import Tampered
 from sessions.keyed_locks import KeyedLocks
 from sessions.message import JsonValue
 from sessions.passengers import riding
+from sessions.plain_json import encode_json
 from sessions.profile import decode_policy, encode_policy
 from sessions.records import Census, PreferenceRow
 from sessions.reset_policy import ResetPolicy
@@ -227,7 +228,7 @@ class Preferences:
     async def _put(self, idx: bytes, said: Mapping[str, JsonValue]) -> None:
         async with self._locks.hold(idx):
             revision, _ = await self._get(idx)
-            body = self._vault.preferences.seal(self._aad(idx, revision + 1), json.dumps(said).encode())
+            body = self._vault.preferences.seal(self._aad(idx, revision + 1), encode_json(said))
             recount = self._census.change(Census(preferences=int(revision == 0), revisions=1))
             self._known.pop(idx, None)  # until the write is known to have happened, what is stored counts
             async with riding(self._store) as ride:

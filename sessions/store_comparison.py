@@ -7,9 +7,7 @@ from dataclasses import astuple, replace
 
 from sessions.records import Foundation, LetterRow, ParcelRow, SessionRow, record_id
 from sessions.store import Store
-
-ROWS = 500  # sessions that are looked at together
-PAGE = 2_000  # messages in memory at a time
+from sessions.store_copy import PAGE, ROWS
 
 
 async def differences(source: Store, target: Store) -> AsyncIterator[str]:
@@ -29,6 +27,8 @@ async def differences(source: Store, target: Store) -> AsyncIterator[str]:
     for number, session_id in (await target.ids()).items():
         if number not in ours:
             yield f"session {session_id}"
+    if await source.orphans() != await target.orphans():
+        yield "records that belong to no session"
     if sorted(await source.preferences()) != sorted(await target.preferences()):
         yield "the preferences"
     if await _mail_of(source) != await _mail_of(target):
@@ -44,11 +44,12 @@ async def _same_records(source: Store, target: Store, row: SessionRow) -> bool:
         ours, theirs = [await store.messages(low, high, PAGE, newest=False) for store in (source, target)]
         if list(map(tuple, ours)) != list(map(tuple, theirs)):
             return False
-    if not row.entries:
-        return True
     if await source.journal(number) != await target.journal(number):
         return False
-    return sorted(await source.sources_of(number)) == sorted(await target.sources_of(number))
+    if sorted(await source.sources_of(number)) != sorted(await target.sources_of(number)):
+        return False
+    strays = [await store.strays(number, row.stored, row.entries) for store in (source, target)]
+    return strays[0] == strays[1]
 
 
 async def _same_audit(source: Store, target: Store) -> bool:

@@ -255,14 +255,15 @@ class StoreCopy:
         """Bring over what waits to be handled and to be sent, and what is remembered of it."""
         letters, parcels = await self._source.all_mail()
         done = [letter.id for letter in letters if letter.state == LETTER_DONE]
-        await self._target.forget_mail(min(done, default=max((row.id for row in letters), default=0)), self._counted)
+        forgotten = min(done, default=max((letter.id for letter in letters), default=0))
+        await self._target.forget_mail(forgotten, self._census.change)
         their_letters, their_parcels = await self._target.all_mail()
         known = {letter.id: letter for letter in their_letters}
         if known.keys() - {letter.id for letter in letters}:
             raise InvalidValue("the target holds messages that the source has forgotten; copy into an empty store")
         new = [letter for letter in letters if letter.id not in known]
         for start in range(0, len(new), ROWS):
-            await self._target.receive(new[start : start + ROWS], self._counted)
+            await self._target.receive(new[start : start + ROWS], self._census.change)
         moved = [letter for letter in letters if letter.id in known and letter != known[letter.id]]
         await self._post(moved, known, parcels, {parcel.id: parcel for parcel in their_parcels})
 
@@ -282,9 +283,6 @@ class StoreCopy:
             if there != parcel:
                 more = Census(parcels=there is None, parts=parcel.sent - (there.sent if there else 0))
                 await self._target.post(Mail(parcels=(parcel,), recount=self._census.change(more)))
-
-    def _counted(self, more: Census) -> Callable[[Census], Census]:
-        return self._census.change(more)
 
     async def _check_audit(self) -> None:
         """Refuse a target that was used by itself, before anything is changed there."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from bot.commands.markup import plural
@@ -51,15 +53,7 @@ async def _compare(source: Store, target: Store, *, as_json: bool) -> int:
 
 def _report(copied: Copied, *, as_json: bool) -> int:
     if as_json:
-        print_json(
-            {
-                "added": copied.added,
-                "changed": copied.changed,
-                "removed": copied.removed,
-                "messages": copied.messages,
-                "complete": copied.complete,
-            }
-        )
+        print_json(asdict(copied))
         return ExitCode.DONE
     click.echo(
         f"{plural(copied.added, 'conversation')} added, {copied.changed:,} changed, {copied.removed:,} removed; "

@@ -14,7 +14,7 @@ from bot.stores import is_there, store_of
 from config.mask import masked
 from config.settings import Settings
 from sessions.audit import acting
-from sessions.errors import NotFound
+from sessions.errors import NoStoreYet, NotFound
 from sessions.keys import KeyProvider
 from sessions.manager import SessionManager
 from sessions.master_key import MasterKey
@@ -50,7 +50,7 @@ class KeyHolder:
 async def holding(settings: Settings) -> AsyncIterator[KeyHolder]:
     """Reach the process that holds the store, or hold it here. Raises `NotFound` where nothing was ever stored."""
     if not await is_there(settings.store):
-        raise NotFound("store", masked(settings.store.url).removeprefix("sqlite:///"))
+        raise _nothing(settings)
     if await ask(settings.home / SOCKET, {"do": HERE}) is not None:
         yield KeyHolder(settings, None)
         return
@@ -69,16 +69,20 @@ def source_of(settings: Settings) -> tuple[str, str] | None:
 
 async def foundation_of(settings: Settings) -> Foundation:
     """Read the keyring, for which no key is needed. Raises `NotFound`."""
-    if not await is_there(settings.store):
-        raise NotFound("store", masked(settings.store.url).removeprefix("sqlite:///"))
     store = store_of(settings.store, read_only=True)
     try:
         foundation = await store.open()
+    except NoStoreYet:
+        foundation = None
     finally:
         await store.close()
     if foundation is None:
-        raise NotFound("store", masked(settings.store.url))
+        raise _nothing(settings)
     return foundation
+
+
+def _nothing(settings: Settings) -> NotFound:
+    return NotFound("store", masked(settings.store.url).removeprefix("sqlite:///"))
 
 
 async def kid_of(settings: Settings, provider: KeyProvider) -> str:

@@ -15,7 +15,7 @@ from bot.startup import key_provider, open_sessions
 from config.errors import SettingsError
 from config.mask import masked
 from config.settings import Settings
-from sessions.errors import NotFound, SessionError, StoreError, StoreHeld, StoreReadOnly, VaultError
+from sessions.errors import NotFound, SessionError, StoreError, StoreHeld, VaultError
 from sessions.live import maybe_moment
 from sessions.sqlite import schema
 from sessions.sqlite.backup import Contents, look_into
@@ -71,7 +71,7 @@ async def _server(settings: Settings) -> list[Finding]:
     """Connect to a server, and open what is there."""
     try:
         await foundation_of(settings)
-    except (NotFound, StoreReadOnly):
+    except NotFound:
         return [ok("Store", f"{masked(settings.store.url)} is made at the first start")]
     except SessionError as error:
         return [problem("Store", str(error), "mend store.url, or the server it names")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -25,53 +25,46 @@ _SESSION = re.compile(r"session ([a-z2-7]{12}): ")
 
 async def verify(settings: Settings, file: Path | None, *, as_json: bool) -> int:
     """Verify the store, or a backup of it, and say what is damaged."""
+    began = time.monotonic()
     path = file or settings.store.file
     if path is None:
-        return await _verify_server(settings, as_json=as_json)
-    if file is None and not path.exists():
+        place, (counted, holds, problems) = masked(settings.store.url), await _server(settings)
+    elif file is None and not path.exists():
         raise NotFound("store", str(path))
-    began = time.monotonic()
-    holds, problems = look_into(path), await damage_in(settings, path)
+    else:
+        place, (counted, holds, problems) = str(path), await _file(settings, path)
     if as_json:
-        said = {
-            "file": str(path),
-            **contents_as_json(holds),
-            "unfinished": holds.unfinished,
-            "sound": not problems,
-            "problems": _as_json(problems),
-            "seconds": round(time.monotonic() - began, 3),
-        }
-        print_json(said)
+        problem_list = [{"session": _session_of(problem), "what": problem} for problem in problems]
+        verdict = {"sound": not problems, "problems": problem_list, "seconds": round(time.monotonic() - began, 3)}
+        print_json({"file": place, **holds, **verdict})
     else:
         for problem in problems:
             click.echo(problem)
-        if holds.unfinished:
-            click.echo(_of_an_import(holds.unfinished))
-        counted = f"{plural(holds.sessions, 'session')} and {plural(holds.messages, 'message')}"
-        click.echo(f"{path}: {counted} opened, {_judged(problems)}.")
+        if unfinished := holds.get("unfinished"):
+            click.echo(_of_an_import(int(str(unfinished))))
+        click.echo(f"{place}: {counted} opened, {_judged(problems)}.")
     return ExitCode.SESSION if problems else ExitCode.DONE
 
 
-async def _verify_server(settings: Settings, *, as_json: bool) -> int:
+_Found = tuple[str, Mapping[str, object], list[str]]  # what was counted in words, what there is, what is damaged
+
+
+async def _file(settings: Settings, path: Path) -> _Found:
+    holds, problems = look_into(path), await damage_in(settings, path)
+    counted = f"{plural(holds.sessions, 'session')} and {plural(holds.messages, 'message')}"
+    return counted, {**contents_as_json(holds), "unfinished": holds.unfinished}, problems
+
+
+async def _server(settings: Settings) -> _Found:
     """Open every record of a database on a server; how its tables are built is the server's own care."""
-    began = time.monotonic()
     async with open_sessions(settings, key_provider(settings), read_only=True) as sessions:
         with progress("Verifying") as told:
             problems = await sessions.verify(told)
         counts = await sessions.catalogue.counts()
+        there = await sessions.catalogue.ids()
     messages = sum(count.messages for count in counts)
-    if as_json:
-        said = {"messages": messages, "sound": not problems, "problems": _as_json(problems)}
-        print_json({**said, "seconds": round(time.monotonic() - began, 3)})
-    else:
-        for problem in problems:
-            click.echo(problem)
-        click.echo(f"{masked(settings.store.url)}: {plural(messages, 'message')} opened, {_judged(problems)}.")
-    return ExitCode.SESSION if problems else ExitCode.DONE
-
-
-def _as_json(problems: Sequence[str]) -> list[dict[str, str | None]]:
-    return [{"session": _session_of(problem), "what": problem} for problem in problems]
+    counted = f"{plural(len(there), 'session')} and {plural(messages, 'message')}"
+    return counted, {"sessions": len(there), "messages": messages}, problems
 
 
 async def damage_in(settings: Settings, path: Path, *, records: bool = True) -> list[str]:

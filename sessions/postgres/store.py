@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from sessions.errors import StoreError, StoreReadOnly, Tampered
+from sessions.errors import NoStoreYet, StoreError, StoreReadOnly, Tampered
 from sessions.postgres import arrivals as arrived
 from sessions.postgres import counts, erasing, keyring, post, reading, schema
 from sessions.postgres.appends import Appends, Wanted
@@ -95,7 +95,7 @@ class PostgresStore:
         self._units.patience = patience
         self._outdated = 0 < version < schema.LATEST
         if foundation is None and self._read_only:
-            raise StoreReadOnly(f"there is no store at {self._connections.place} yet, and this program only reads")
+            raise NoStoreYet(f"at {self._connections.place}")
         return foundation
 
     async def ready(self) -> None:

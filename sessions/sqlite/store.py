@@ -11,7 +11,7 @@ from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 
-from sessions.errors import StoreError, StoreReadOnly, Tampered
+from sessions.errors import NoStoreYet, StoreError, StoreReadOnly, Tampered
 from sessions.records import (
     MAX_NUMBER,
     MAX_SEQUENCE,
@@ -128,7 +128,7 @@ class SqliteStore:
     async def found(self, foundation: Foundation, census: Census) -> None:
         """Make the tables and keep the foundation."""
         if self._read_only:
-            raise StoreReadOnly(f"there is no store at {self._path} yet, and this program only reads")
+            raise NoStoreYet(f"at {self._path}")
         self._untouched = False
         fill = partial(_found, foundation, census)
         await self._writer.run(lambda connection: schema.create(connection, fill))
@@ -507,7 +507,7 @@ class SqliteStore:
 
     async def _open_read_only(self) -> Foundation | None:
         if self._path is None or not is_there(self._path):
-            raise StoreReadOnly(f"there is no store at {self._path} yet, and this program only reads")
+            raise NoStoreYet(f"at {self._path}")
 
         def look(path: Path) -> Foundation | None:
             connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)

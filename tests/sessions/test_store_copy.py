@@ -314,6 +314,25 @@ async def test_every_difference_is_found(source: Path, tmp_path: Path, kind: str
     assert await unlike(source, target) != []
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO message SELECT max(id) + 50, branch, role, kind, keep, at, body FROM message",
+        "INSERT INTO message SELECT 99999 << 24 | 1, branch, role, kind, keep, at, body FROM message LIMIT 1",
+        "INSERT INTO journal SELECT (SELECT max(number) FROM session) << 24 | 1, kind, at, body FROM journal LIMIT 1",
+        "INSERT INTO lineage VALUES (1, (SELECT max(number) FROM session))",
+        "INSERT INTO erasure SELECT max(number) FROM session",
+    ],
+)
+async def test_what_is_there_and_must_not_be_is_found(source: Path, tmp_path: Path, sql: str) -> None:
+    """Rows beyond those of the sessions, put in by somebody else."""
+    target = tmp_path / "target.db"
+    await copy(source, target)
+    with closing(sqlite3.connect(target)) as connection, connection:
+        connection.execute(sql)
+    assert await unlike(source, target) != []
+
+
 async def test_the_progress_ends_at_the_number_of_sessions(source: Path, tmp_path: Path) -> None:
     """Whoever watches sees it come to its end."""
     seen: list[tuple[int, int]] = []
