@@ -1,12 +1,15 @@
-"""What every test relies on: nobody's own settings, no network but this machine, a clock moved by hand."""
+"""What every test relies on: nobody's own settings, no network but this machine, a clock moved by hand, a server."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.postgres_server import PostgresServer, postgres_server
 
 # A busy machine makes no property false.
 settings.register_profile("palaver", deadline=None)
@@ -52,3 +55,18 @@ class ManualClock:
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests of this process."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """The address of an empty database of the test's own."""
+    address = postgres.lend_database()
+    yield address
+    postgres.take_back(address)

@@ -22,7 +22,7 @@ from tests.benchmarks.samples import at
 from tests.benchmarks.stopwatch import Values
 from tests.benchmarks.store import Store, Usage
 from tests.benchmarks.workload import USAGE, Record, drive, history
-from tests.sessions.postgres_server import postgres_server
+from tests.postgres_server import postgres_server
 
 CONNECTIONS = 10  # as many as Palaver opens
 DURABLE = ("fsync=on", "synchronous_commit=on", "shared_buffers=128MB", "max_connections=50")

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bot.logs import CHATTY, OURS
 from tests.bot import where
+from tests.bot.log_state import log_state_kept
 from tests.bot.shell import Shell
-from tests.sessions.conftest import database, postgres
-
-assert callable(database)
-assert callable(postgres)  # fixtures
 
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     """Have a test that runs a whole program in this process leave no other test without its log."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in (*CHATTY, *OURS)}
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, was in levels.items():
-        logging.getLogger(name).setLevel(was)
+    with log_state_kept():
+        yield
 
 
 collect_ignore = [f"{name}.py" for name in where.LOOK_INTO_FILES] if where.ON_A_SERVER else []

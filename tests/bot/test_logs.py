@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.logs import CHATTY, OURS, log_to_standard_error, make_handler
+from bot.logs import log_to_standard_error, make_handler
 from bot.redaction import HIDDEN
 from bot.turn_facts import facts, within_turn
 from config.settings import LogSettings
+from tests.bot.log_state import log_state_kept
 from tests.bot.running import DISCORD_TOKEN, TELEGRAM_TOKEN, running
 from tests.bot.test_canaries import LINES, NAME, USER, USERNAME, WORDS, _told
 from tests.bot.test_discord_visit import environ as on_discord
@@ -35,17 +36,11 @@ PLAIN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING telegram.ext: 
 @contextmanager
 def logging_as(form: str, level: str = "info") -> Iterator[io.StringIO]:
     """Log as the program does, into what is given; afterwards as before."""
-    root, written = logging.getLogger(), io.StringIO()
-    before, levels = (root.handlers[:], root.level), {name: logging.getLogger(name).level for name in (*CHATTY, *OURS)}
-    try:
+    written = io.StringIO()
+    with log_state_kept():
         log_to_standard_error(LogSettings.model_validate({"format": form, "level": level}))
-        root.handlers[:] = [make_handler(form, written)]
+        logging.getLogger().handlers[:] = [make_handler(form, written)]
         yield written
-    finally:
-        root.handlers[:] = before[0]
-        root.setLevel(before[1])
-        for name, was in levels.items():
-            logging.getLogger(name).setLevel(was)
 
 
 def objects(text: str) -> list[dict[str, str]]:

@@ -10,15 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.bot.shell import Done, Shell
-from tests.sessions.conftest import database, postgres
-from tests.sessions.postgres_server import PostgresServer
-
-assert callable(database)
-assert callable(postgres)  # fixtures
 
 
 @pytest.fixture
-def shell(tmp_path: Path, database: str) -> Shell:  # the fixture
+def shell(tmp_path: Path, database: str) -> Shell:
     return Shell(tmp_path / "home", {"PALAVER_STORE__URL": database})
 
 
@@ -107,13 +102,8 @@ def test_a_password_is_never_shown(shell: Shell) -> None:
         assert "Traceback" not in done.err
 
 
-def test_a_store_moves_there_and_back(
-    tmp_path: Path,
-    database: str,  # the fixture
-    postgres: PostgresServer,
-) -> None:
+def test_a_store_moves_there_and_back(tmp_path: Path, database: str) -> None:
     """The exports are the same before and after, in both directions, and each copy is compared."""
-    del postgres
     shell = Shell(tmp_path / "home")
     shell.chat("one", "/checkpoint save here", "two", "/undo", "three", "/new", "four", "/fork")
     shown = [ok(shell.run("sessions", "show", one, "--format", "json")) for one in ids(shell)]

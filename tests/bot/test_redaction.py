@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.logs import CHATTY, OURS, log_to_standard_error
+from bot.logs import log_to_standard_error
 from bot.redaction import HIDDEN, RedactingFilter
+from tests.bot.log_state import log_state_kept
 
 TELEGRAM = "123456789:AAF-abcdefghijklmnopqrstuvwxyz01234"
 DISCORD = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB"
@@ -68,15 +69,8 @@ def test_what_holds_no_token_stays_as_it_is(written: io.StringIO) -> None:
 
 def test_libraries_that_write_urls_are_quiet() -> None:
     """Libraries like httpx are heard from warnings on; the handler has the filter."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in (*CHATTY, *OURS)}
-    try:
+    with log_state_kept():
         log_to_standard_error()
+        handlers = logging.getLogger().handlers
         assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
-        assert all(any(isinstance(f, RedactingFilter) for f in handler.filters) for handler in root.handlers)
-    finally:
-        root.handlers[:] = before[0]
-        root.setLevel(before[1])
-        for name, level in levels.items():  # other tests listen to these
-            logging.getLogger(name).setLevel(level)
+        assert all(any(isinstance(f, RedactingFilter) for f in handler.filters) for handler in handlers)

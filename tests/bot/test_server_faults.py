@@ -13,7 +13,7 @@ from tests.bot.running import TELEGRAM_TOKEN, running
 from tests.bot.test_telegram_visit import environ, playing
 from tests.fakes.model_server import Answer, ModelServer
 from tests.fakes.telegram.server import FakeTelegram
-from tests.sessions.postgres_server import PostgresServer, postgres_server
+from tests.postgres_server import PostgresServer, postgres_server
 
 PATIENCE = 30.0
 PEOPLE = 8

@@ -18,7 +18,7 @@ from sessions.postgres.store import PostgresStore
 from sessions.sqlite.store import SqliteStore
 from sessions.store import Store
 from tests.conftest import ManualClock
-from tests.sessions.postgres_server import KEEP, PostgresServer, postgres_server
+from tests.postgres_server import KEEP, PostgresServer
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(100, 132))
@@ -93,21 +93,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         both = module in ON_POSTGRES and not slow and not in_files
         backends = ["sqlite", "postgres"] if both else ["postgres" if module == "test_postgres" else "sqlite"]
         metafunc.parametrize("backend", backends)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server for all tests of this process."""
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture
-def database(postgres: PostgresServer) -> Iterator[str]:
-    """The address of an empty database of the test's own."""
-    address = postgres.lend_database()
-    yield address
-    postgres.take_back(address)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from sessions.session import Status
 from sessions.sqlite.store import SqliteStore
 from sessions.store import Store
 from tests.conftest import ManualClock
+from tests.postgres_server import PUT_BACK, PostgresServer, database_of
 from tests.sessions.conftest import KEY, person, say, texts
-from tests.sessions.postgres_server import PUT_BACK, PostgresServer, database_of
 
 ANN, BOB = person("ann"), person("bob")
 

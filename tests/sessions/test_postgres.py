@@ -16,8 +16,8 @@ from sessions.postgres.appends import append_once
 from sessions.postgres.store import PostgresStore
 from sessions.records import Arrival, AuditRow, Census, Change, LetterRow, Mail, record_id
 from tests.conftest import ManualClock
+from tests.postgres_server import PostgresServer, Program, database_of, postgres_server
 from tests.sessions.conftest import KEY, Opener, person, say, texts
-from tests.sessions.postgres_server import PostgresServer, Program, database_of, postgres_server
 from tests.sessions.stage import IN_STEPS, WHOLE, Stage, built, outcome_of, portrait, stage
 from tests.sessions.test_cancelled import cancel_at, goes_on
 from tests.sessions.test_store import EMPTY, FOUNDATION, add, entry, fill, head, message, opened, positions, row

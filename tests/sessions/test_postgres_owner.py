@@ -11,7 +11,7 @@ import pytest
 from sessions.errors import StoreHeld
 from sessions.postgres.owner import KEY
 from sessions.postgres.store import PostgresStore
-from tests.sessions.postgres_server import PostgresServer
+from tests.postgres_server import PostgresServer
 from tests.sessions.test_postgres import refusal
 from tests.sessions.test_store import opened
 
