@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from config.address import check_store
 from config.errors import SettingsError
 from config.mask import masked
-from sessions.errors import NoStoreYet
+from sessions.errors import NoStoreYet, NotFound
 
 if TYPE_CHECKING:
     from config.settings import StoreSettings
@@ -37,6 +37,11 @@ async def is_there(settings: StoreSettings) -> bool:
         return False
     finally:
         await store.close()
+
+
+def nothing_at(settings: StoreSettings) -> NotFound:
+    """Give the error for a store in which nothing was ever stored."""
+    return NotFound("store", masked(settings.url).removeprefix("sqlite:///"))
 
 
 def settings_at(address: str, like: StoreSettings) -> StoreSettings:

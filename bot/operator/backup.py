@@ -15,9 +15,8 @@ from bot.operator.printed_json import print_json
 from bot.operator.progress_bar import progress
 from bot.shell import tell
 from bot.startup import ExitCode
-from bot.stores import is_there
+from bot.stores import is_there, nothing_at
 from config.settings import Settings
-from sessions.errors import NotFound
 from sessions.live import maybe_moment
 from sessions.sqlite.backup import Contents, back_up, look_into
 
@@ -25,7 +24,7 @@ from sessions.sqlite.backup import Contents, back_up, look_into
 async def make_backup(settings: Settings, target: Path, *, force: bool, as_json: bool) -> int:
     """Make a backup and say what is in it, and what is not."""
     if not await is_there(settings.store):
-        raise NotFound("store", str(settings.store.path))
+        raise nothing_at(settings.store)
     keep_off(settings, target)
     with progress("Copying") as told:
         await in_thread(lambda watch: back_up(settings.store.path, target, replace=force, progress=watch), told)

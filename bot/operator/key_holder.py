@@ -10,11 +10,10 @@ from bot.operation_table import OPERATIONS
 from bot.operations import operator, writing
 from bot.operator.key_operations import ADOPT, FILE, HERE, PASSPHRASE
 from bot.startup import key_provider
-from bot.stores import is_there, store_of
-from config.mask import masked
+from bot.stores import is_there, nothing_at, store_of
 from config.settings import Settings
 from sessions.audit import acting
-from sessions.errors import NoStoreYet, NotFound
+from sessions.errors import NoStoreYet
 from sessions.keys import KeyProvider
 from sessions.manager import SessionManager
 from sessions.master_key import MasterKey
@@ -50,7 +49,7 @@ class KeyHolder:
 async def holding(settings: Settings) -> AsyncIterator[KeyHolder]:
     """Reach the process that holds the store, or hold it here. Raises `NotFound` where nothing was ever stored."""
     if not await is_there(settings.store):
-        raise _nothing(settings)
+        raise nothing_at(settings.store)
     if await ask(settings.home / SOCKET, {"do": HERE}) is not None:
         yield KeyHolder(settings, None)
         return
@@ -77,12 +76,8 @@ async def foundation_of(settings: Settings) -> Foundation:
     finally:
         await store.close()
     if foundation is None:
-        raise _nothing(settings)
+        raise nothing_at(settings.store)
     return foundation
-
-
-def _nothing(settings: Settings) -> NotFound:
-    return NotFound("store", masked(settings.store.url).removeprefix("sqlite:///"))
 
 
 async def kid_of(settings: Settings, provider: KeyProvider) -> str:

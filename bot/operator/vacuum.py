@@ -12,9 +12,8 @@ from bot.control import Answer
 from bot.operations import Operation, Operations, writing
 from bot.operator.printed_json import print_json
 from bot.startup import ExitCode
-from bot.stores import is_there
+from bot.stores import is_there, nothing_at
 from config.settings import Settings
-from sessions.errors import NotFound
 from sessions.manager import SessionManager
 from sessions.sqlite import schema
 from sessions.sqlite.backup import look_into
@@ -62,7 +61,7 @@ async def _vacuum(sessions: SessionManager, request: Request) -> Answer:
 
 async def _check(settings: Settings) -> None:
     if not await is_there(settings.store):
-        raise NotFound("store", str(settings.store.path))
+        raise nothing_at(settings.store)
 
 
 def _number(answer: Answer, name: str) -> int:

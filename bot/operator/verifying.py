@@ -15,9 +15,9 @@ from bot.operator.backup import contents_as_json
 from bot.operator.printed_json import print_json
 from bot.operator.progress_bar import progress
 from bot.startup import ExitCode, key_provider, open_sessions
+from bot.stores import nothing_at
 from config.mask import masked
 from config.settings import Settings
-from sessions.errors import NotFound
 from sessions.sqlite.backup import look_into, structure
 
 _SESSION = re.compile(r"session ([a-z2-7]{12}): ")
@@ -30,7 +30,7 @@ async def verify(settings: Settings, file: Path | None, *, as_json: bool) -> int
     if path is None:
         place, (counted, holds, problems) = masked(settings.store.url), await _server(settings)
     elif file is None and not path.exists():
-        raise NotFound("store", str(path))
+        raise nothing_at(settings.store)
     else:
         place, (counted, holds, problems) = str(path), await _file(settings, path)
     if as_json:

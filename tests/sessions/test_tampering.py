@@ -227,6 +227,7 @@ async def test_counts_that_were_made_to_fit_do_not_help(copy: Copy) -> None:
 async def test_values_that_move_over_a_column_are_noticed(copy: Copy) -> None:
     """Two columns whose bytes are divided otherwise are not the same two columns."""
     for at in (1, 15, 17, 31):
+        copy.run("DROP INDEX session_current")  # two keys of one byte are the same now and then
         for number, both in copy.run("SELECT number, CAST(key_idx || owner_idx AS BLOB) FROM session"):
             assert isinstance(both, bytes)
             copy.run("UPDATE session SET key_idx = ?, owner_idx = ? WHERE number = ?", both[:at], both[at:], number)

@@ -21,6 +21,7 @@ from sessions.manager import SessionManager
 
 PAIR = CrewOptions(members=2, pays=0, batch=1)  # whatever there is, in as many pieces as can be
 ALONE = CrewOptions(members=1)
+PATIENCE = 20  # seconds
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,23 @@ class Told:
 
     async def __call__(self, sessions: SessionManager, batch: Sequence[int]) -> AsyncGenerator[tuple[int, int], None]:
         await asyncio.sleep(self.seconds * (batch[0] % 3))
+        for number in batch:
+            yield number, os.getpid()
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Gives every number back, with the process that was asked, once so many processes have been asked something."""
+
+    folder: Path
+    members: int
+
+    async def __call__(self, sessions: SessionManager, batch: Sequence[int]) -> AsyncGenerator[tuple[int, int], None]:
+        (self.folder / str(os.getpid())).touch()
+        async with asyncio.timeout(PATIENCE):
+            while len(list(self.folder.iterdir())) < self.members:  # noqa: ASYNC110  # other processes tell nothing else
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01 * (batch[0] % 3))
         for number in batch:
             yield number, os.getpid()
 

@@ -28,7 +28,7 @@ from config import load_settings
 from sessions.export.formats import ExportFormat
 from sessions.manager import SessionManager
 from tests.bot.operator.conversations import begin, telegram, within
-from tests.bot.operator.crewed import ALONE, PAIR, Dying, Large, Told, exports, failing
+from tests.bot.operator.crewed import ALONE, PAIR, Dying, Large, Meeting, Told, exports, failing
 from tests.bot.shell import ROOT, Done, Shell
 from tests.bot.test_cli_pair import running
 
@@ -200,11 +200,12 @@ def test_an_export_is_the_same(motley: None, capfd: pytest.CaptureFixture[str], 
         assert len(alone[0]) == (1 if form == "json" else 15)
 
 
-async def test_answers_come_in_order_whoever_is_slow(here: Shell) -> None:
+async def test_answers_come_in_order_whoever_is_slow(here: Shell, tmp_path: Path) -> None:
     """Each once, from more than one process, none of which is this one."""
+    (folder := tmp_path / "here").mkdir()
     async with opened() as sessions:
         options = CrewOptions(members=3, pays=0, batch=2)
-        answers = [one async for one in read_together(sessions, Told(0.02), range(41), options)]
+        answers = [one async for one in read_together(sessions, Meeting(folder, 3), range(41), options)]
     assert [number for number, _ in answers] == list(range(41))
     processes = {process for _, process in answers}
     assert len(processes) == 3
