@@ -53,6 +53,15 @@ def check_store(value: str) -> str:
     return value
 
 
+def check_place(value: str) -> str:
+    """Let the path of a folder pass, made absolute, or an address of a database on a PostgreSQL server."""
+    if value.startswith(("postgresql:", "postgres:")):
+        return _check_server(value)
+    if "://" in value:
+        raise ValueError("must be the path of a folder, or an address like postgresql://user@host/database")
+    return str(read_path(value))
+
+
 def _check_server(value: str) -> str:
     """Several servers are named with commas between them, so this is no address that urlsplit knows the port of."""
     try:

@@ -46,6 +46,10 @@ class AuditKind(Enum):
     KEY = "key"
     REFUSED = "refused"  # somebody named the id of a conversation that is not theirs
     READ = "read"  # somebody looked at words that are not theirs
+    PUSH = "push"  # sent to other machines of the same person
+    PULL = "pull"  # and taken in from them
+    SHARE = "share"  # sent to somebody else, or taken back
+    CLONE = "clone"  # made of what somebody else has shared
 
 
 class AuditEntry(NamedTuple):

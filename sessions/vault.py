@@ -154,6 +154,14 @@ class Vault(Secret):
         """Unwrap one of the installation's own keys. Raises `SessionLocked` or `Tampered`."""
         self._unwrap(wrapped, _wrap_aad(self.install_id, purpose))
 
+    def wrap_secret(self, purpose: str, key: bytes) -> bytes:
+        """Wrap another key of the installation."""
+        return self._primary.wrap(key, _wrap_aad(self.install_id, purpose), self._entropy.draw(32))
+
+    def unwrap_secret(self, purpose: str, wrapped: bytes) -> bytes:
+        """Give one of the installation's own keys. Raises `SessionLocked` or `Tampered`."""
+        return self._unwrap(wrapped, _wrap_aad(self.install_id, purpose))
+
     # -- inside --------------------------------------------------------------------------------
 
     def _secret(self, foundation: Foundation, purpose: str) -> bytes:

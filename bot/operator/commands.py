@@ -6,10 +6,24 @@ from pathlib import Path
 
 import click
 
-from bot.operator import change_commands, db_commands, keys_commands, look_commands, move_commands, people_commands
+from bot.operator import (
+    change_commands,
+    db_commands,
+    keys_commands,
+    look_commands,
+    move_commands,
+    people_commands,
+    sharing_commands,
+    sync_commands,
+)
 from bot.settings_options import settings_options
 
-_SESSIONS = [*look_commands.COMMANDS, *change_commands.COMMANDS, *move_commands.COMMANDS]
+_SESSIONS = [
+    *look_commands.COMMANDS,
+    *change_commands.COMMANDS,
+    *move_commands.COMMANDS,
+    *sharing_commands.COMMANDS,
+]
 
 
 @click.group(commands=_SESSIONS, epilog="Example: palaver sessions list --status active")
@@ -25,6 +39,11 @@ def keys() -> None:
 @click.group(commands=db_commands.COMMANDS, epilog="Example: palaver db backup palaver-backup.db")
 def db() -> None:
     """Look after the database."""
+
+
+@click.group(commands=sync_commands.COMMANDS, epilog="Example: palaver sync both")
+def sync() -> None:
+    """Have the same conversations on several machines of yours."""
 
 
 @click.group(commands=people_commands.PEOPLE, epilog="Example: palaver people export telegram:42")
@@ -50,4 +69,4 @@ def doctor(as_json: bool, home: Path | None, config: Path | None) -> int:
     return examine(home=home, config_file=config, as_json=as_json)
 
 
-GROUPS: tuple[click.Command, ...] = (sessions, keys, db, people, audit, doctor)
+GROUPS: tuple[click.Command, ...] = (sessions, sync, keys, db, people, audit, doctor)

@@ -70,7 +70,7 @@ async def import_sessions(
     """
     files = files_of(offered.folder, [path.absolute() for path in offered.files])
     keys = keys_of(files, passphrase)
-    await _begin_store(settings)
+    await begin_store(settings)
     request: dict[str, JsonValue] = {
         "files": [] if offered.folder else [str(path) for path in files],
         "folder": None if offered.folder is None else str(offered.folder.absolute()),
@@ -193,7 +193,7 @@ def _claimed(transcript: Transcript) -> Address | None:
     return address
 
 
-async def _begin_store(settings: Settings) -> None:
+async def begin_store(settings: Settings) -> None:
     """Make the store, where there is none yet: a new machine begins with what an old one exported."""
     if await is_there(settings.store):
         return

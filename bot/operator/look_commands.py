@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bot.operator.sync_commands import PLACE
 from bot.settings_options import settings_options
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ _FORCE = click.option("--force", is_flag=True, help="Replace a file that is ther
 @click.option("--reverse", is_flag=True, help="The other way round.")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=SHOWN, show_default=True, help="At most so many.")
 @click.option("--all", "everything", is_flag=True, help="Every one there is.")
+@click.option("--shared", is_flag=True, help="What you shared and what was shared with you, instead of those here.")
+@PLACE
 @click.option("--format", "form", type=click.Choice(("table", "json")), default="table", help="How to print them.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, as --format json.")
 @settings_options
@@ -63,6 +66,8 @@ def list_command(
     reverse: bool,
     limit: int,
     everything: bool,
+    shared: bool,
+    place: str | None,
     form: str,
     as_json: bool,
     home: Path | None,
@@ -72,6 +77,12 @@ def list_command(
 
     All conditions that are given must hold. One without a title is named by the first words said in it.
     """
+    if shared:
+        from bot.operator.errand import run
+        from bot.operator.sharing import list_shared
+
+        as_json = as_json or form == "json"
+        return run(lambda settings: list_shared(settings, place, as_json=as_json), home=home, config_file=config)
     from bot.operator.listing import ListOptions, list_sessions
 
     options = ListOptions(

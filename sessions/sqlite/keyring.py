@@ -52,7 +52,7 @@ def put_keyring(
     for row in rows:
         connection.execute("INSERT OR REPLACE INTO keyring VALUES (?, ?, ?, ?, ?, ?)", astuple(row))
     if secrets:
-        connection.executemany("UPDATE secret SET wrapped = ?2 WHERE purpose = ?1", secrets.items())
+        connection.executemany("INSERT OR REPLACE INTO secret VALUES (?, ?)", secrets.items())
         empty_log_later(connection)
     put(mail, connection)
 
@@ -83,7 +83,12 @@ def expect_key(wrapped: object, connection: sqlite3.Connection) -> None:
 
 
 def rewrap(changes: Sequence[Rewrap], connection: sqlite3.Connection) -> int:
-    """Replace wrapped keys that are still the expected ones; give how many were."""
+    """Replace wrapped keys that are still the expected ones; give how many were.
+
+    Raises `StaleSession` if what wraps them now was retired meanwhile.
+    """
+    for change in changes:
+        expect_key(change.new, connection)
     sql = "UPDATE session SET wrapped = ?3 WHERE number = ?1 AND wrapped = ?2"
     empty_log_later(connection)
     return connection.executemany(sql, changes).rowcount
