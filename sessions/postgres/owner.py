@@ -1,7 +1,8 @@
 """Owner: the lock that keeps a second program from writing to the same database.
 
 It lasts as long as its connection, so the database lets go of it whichever way a program ends. When the connection
-breaks, by a restart of the server or because another one takes over, the lock is taken again as soon as that can be.
+breaks, by a restart of the server or because another one takes over, the lock is taken again as soon as that can be;
+until then nothing is read or written, because another program may have come in.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _HOLDER: Final = (
 )
 _END: Final = "SELECT pg_terminate_backend($1)"
 PAUSE: Final = 1.0  # seconds between two attempts to take it again
+BEAT: Final = 5.0  # seconds after which it is seen whether the server is still there; nothing else is said to it
 log = logging.getLogger(__name__)
 
 
@@ -36,7 +38,8 @@ class Owner:
         self._connections = connections
         self._connection: Connection | None = None
         self._again: asyncio.Task[None] | None = None
-        self._usurped: StoreHeld | None = None
+        self._beating: asyncio.Task[None] | None = None
+        self.beat = BEAT
         self._name = _name()
 
     async def take(self) -> None:
@@ -55,26 +58,35 @@ class Owner:
             if name == self._name:
                 raise StoreError("the server still has the lock of a connection that is gone")
             raise StoreHeld(self._connections.place, None, name)
+        if connection.is_closed():
+            raise StoreError("the connection of the lock broke at once")
         self._connection = connection
         connection.add_termination_listener(self._lost)
+        self._connections.admitted.set()
+        self._beating = asyncio.ensure_future(self._beat(connection))
 
     @staticmethod
     async def _holder(connection: Connection) -> tuple[str | None, int]:
         rows = await connection.fetch(_HOLDER, *KEY)
         return (str(rows[0][0]), int(rows[0][1])) if rows else (None, 0)
 
+    @property
+    def is_held(self) -> bool:
+        """Tell whether we have the lock, as far as we know."""
+        return self._connection is not None
+
     def check(self) -> None:
         """Raise `StoreHeld` if another program took it while our connection was broken."""
-        if self._usurped is not None:
-            raise self._usurped
+        if self._connections.refusal is not None:
+            raise self._connections.refusal
 
     async def release(self) -> None:
         """Let the next program in."""
-        if self._again is not None:
-            self._again.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._again
         connection, self._connection = self._connection, None
+        for task in (self._again, self._beating):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
         if connection is not None:
             with suppress(Exception):
                 await connection.close(timeout=CLOSE_SECONDS)
@@ -83,7 +95,20 @@ class Owner:
     def _lost(self, connection: Connection) -> None:
         if connection is self._connection:
             self._connection = None
+            self._connections.admitted.clear()
+            if self._beating is not None:
+                self._beating.cancel()
             self._again = asyncio.ensure_future(self._take_again())
+
+    async def _beat(self, connection: Connection) -> None:
+        """Let go of a server that says nothing any more: the lock is needed where the others write by now."""
+        while connection is self._connection:
+            await asyncio.sleep(self.beat)
+            try:
+                await connection.execute("SELECT 1")
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is no answer
+                log.debug("the server of the lock does not answer: %s", type(error).__name__)
+                connection.terminate()
 
     async def _take_again(self) -> None:
         while True:
@@ -91,7 +116,8 @@ class Owner:
                 await self.take()
             except StoreHeld as error:
                 log.error("%s", error)  # noqa: TRY400  # there is nothing to trace
-                self._usurped = error
+                self._connections.refusal = error
+                self._connections.admitted.set()  # to read
             except (StoreError, OSError):
                 await asyncio.sleep(PAUSE)
                 continue

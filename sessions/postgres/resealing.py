@@ -6,20 +6,23 @@ from collections.abc import Callable
 from typing import Final
 
 from sessions.errors import StaleSession
+from sessions.portions import BYTES
 from sessions.postgres.connections import Connection, Row
 from sessions.postgres.rows import affected, columns
 from sessions.records import EntryRow, Resealing, record_id
 
-PAGE: Final = 500  # records in memory at a time
+PAGE: Final = 500  # records in memory at a time; fewer, if they are `BYTES` before the last of them
 _SESSION = (
     "UPDATE palaver.session SET version = $1, profile = $2, wrapped = $3, commitment = $4, mac = $5"
     " WHERE number = $6 AND version = $7"
 )
-_READ_MESSAGES = (
-    "SELECT id, branch, role, kind, keep, at, body FROM palaver.message"
-    " WHERE session = $1 AND id > $2 ORDER BY id LIMIT $3"
+_PAGE = (
+    "SELECT {columns} FROM (SELECT *, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS before FROM"
+    " (SELECT {columns} FROM palaver.{table} WHERE session = $1 AND id > $2 ORDER BY id LIMIT $3) AS many) AS measured"
+    " WHERE before < $4 ORDER BY id"
 )
-_READ_ENTRIES = "SELECT id, kind, at, body FROM palaver.journal WHERE session = $1 AND id > $2 ORDER BY id LIMIT $3"
+_READ_MESSAGES = _PAGE.format(columns="id, branch, role, kind, keep, at, body", table="message")
+_READ_ENTRIES = _PAGE.format(columns="id, kind, at, body", table="journal")
 _WRITE_MESSAGES = (
     "UPDATE palaver.message AS m SET body = g.body FROM unnest($2::bigint[], $3::bytea[]) AS g (id, body)"
     " WHERE m.session = $1 AND m.id = g.id"
@@ -44,7 +47,7 @@ async def reseal(change: Resealing, connection: Connection) -> int:
 
 async def _all(number: int, read: str, write: str, reseal_one: Reseal, connection: Connection) -> int:
     after, unopened = record_id(number, 0), 0
-    while page := await connection.fetch(read, number, after, PAGE):
+    while page := await connection.fetch(read, number, after, PAGE, BYTES):
         made = [(row[0], reseal_one(tuple(row))) for row in page]
         opened = [one for one in made if one[1] is not None]
         await connection.execute(write, number, *columns(opened, 2))

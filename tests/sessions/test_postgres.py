@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from sessions.manager import SessionManager
 from sessions.postgres import schema
 from sessions.postgres.appends import append_once
 from sessions.postgres.store import PostgresStore
-from sessions.records import Arrival, AuditRow, Census, Change, LetterRow, Mail, record_id
+from sessions.records import Arrival, AuditRow, Census, Change, LetterRow, Mail, Rewrap, record_id
 from tests.conftest import ManualClock
 from tests.postgres_server import PostgresServer, Program, database_of, postgres_server
 from tests.sessions.conftest import KEY, Opener, person, say, texts
@@ -205,6 +206,41 @@ async def test_a_session_is_erased_once(database: str) -> None:
         assert (await stores[0].census()).sessions == 0
 
 
+async def test_of_a_fork_and_an_erasure_at_once_one_is_refused(database: str) -> None:
+    """Nobody reads from a session that is gone, whichever of two programs comes first."""
+    async with two(database) as stores:
+        outcomes = set()
+        for number in range(1, 61, 3):
+            await add(stores[0], row(number), row(number + 1))
+            forking = stores[0].commit([Change(row=row(number + 2), expected=None, sources=(number + 1, number))])
+            erasing = stores[1].erase_sessions([number], lambda census: census, readers=())
+            acts = (forking, erasing) if number % 2 else (erasing, forking)
+            done = await asyncio.gather(*acts, return_exceptions=True)
+            assert sorted(map(repr, map(type, done))) == sorted(map(repr, (type(None), StaleSession)))
+            there = await stores[0].ids()
+            outcomes.add((number in there, number + 2 in there))
+            assert await stores[1].readers_of(number) == ([number + 2] if number in there else [])
+        assert outcomes <= {(True, True), (False, False)}
+
+
+async def test_of_a_key_that_goes_and_one_that_wraps_at_once_one_is_refused(database: str) -> None:
+    """A session is never wrapped with a master key that another program has just retired."""
+    async with two(database) as stores:
+        await add(stores[0], row(1))
+        for at in range(10):
+            kid, before = b"r%07d" % at, await stores[0].session_by_number(1)
+            assert before is not None
+            await stores[0].put_keyring([replace(FOUNDATION.keyring[0], kid=kid)], {})
+            wrapping = stores[0].rewrap([Rewrap(1, before.wrapped, b"C5" + kid + b"wrapped")])
+            retiring = stores[1].retire_key(kid)
+            acts: list[Awaitable[int]] = [wrapping, retiring] if at % 2 else [retiring, wrapping]
+            done = await asyncio.gather(*acts, return_exceptions=True)
+            wraps = await stores[0].count_wrapped()
+            kept = kid in {key.kid for key in (await stores[0].foundation()).keyring}
+            assert kept is (kid in wraps), done
+            assert kept or any(isinstance(each, StaleSession) for each in done)
+
+
 # -- cancelled callers and broken connections --------------------------------------------------------
 
 
@@ -324,7 +360,7 @@ class Cut:
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before it is done", "after it is done"])
-@pytest.mark.parametrize("where", [b"COMMIT", b"this very message"])
+@pytest.mark.parametrize("where", [b"COMMIT\0", b"this very message"])  # the former is not in `READ COMMITTED`
 async def test_an_answer_that_is_lost_is_found_out(
     database: str, postgres: PostgresServer, tmp_path: Path, where: bytes, done: bool
 ) -> None:
@@ -347,8 +383,8 @@ async def test_an_answer_that_is_lost_is_found_out(
         assert not left
 
 
-async def test_a_server_that_starts_anew_is_waited_for() -> None:
-    """While the server is away writes and reads wait, and go on when it is back."""
+async def test_a_server_that_starts_anew_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    """While the server is away writes and reads wait, and go on when it is back; the log names it, once each way."""
     with postgres_server("fsync=off", "autovacuum=off") as server:
         program = ours(server)
         async with opened(PostgresStore(server.make_database())) as store:
@@ -362,9 +398,11 @@ async def test_a_server_that_starts_anew_is_waited_for() -> None:
             await asyncio.to_thread(program.start)
             await asyncio.gather(writing, reading)
             assert await positions(store, 1) == [1]
+            assert caplog.text.count("nothing answers there; check the address and the server; trying again") == 1
+            assert caplog.text.count("answers again") == 1
 
 
-@pytest.mark.parametrize("state", ["40001", "40P01"])
+@pytest.mark.parametrize("state", ["40001", "40P01", "40003"])
 async def test_what_the_database_takes_back_is_repeated(database: str, postgres: PostgresServer, state: str) -> None:
     """A write that fell victim to others is done again, alone or with several, and nobody is told."""
     async with opened(PostgresStore(database)) as store:

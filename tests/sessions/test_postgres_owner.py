@@ -13,7 +13,7 @@ from sessions.postgres.owner import KEY
 from sessions.postgres.store import PostgresStore
 from tests.postgres_server import PostgresServer
 from tests.sessions.test_postgres import refusal
-from tests.sessions.test_store import opened
+from tests.sessions.test_store import add, head, message, opened, row
 
 _HELD = (
     "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
@@ -63,10 +63,33 @@ async def test_who_lost_the_lock_to_another_program_writes_no_more(postgres: Pos
         await until(lambda: postgres.fetch(_WAITING, address=database) != [])
         postgres.execute(_BREAK, address=database)
         await waiting
-        await until(lambda: store._owner is not None and store._owner._usurped is not None)
+        await until(lambda: store._connected.refusal is not None)
         with pytest.raises(StoreHeld):
             await store.next_number()
         assert (await store.census()).sessions == 0
+        await other.close()
+
+
+async def test_nothing_is_written_while_another_program_may_have_come_in(
+    postgres: PostgresServer, database: str
+) -> None:
+    """A write that begins between the end of the lock and the next look at it waits, and is refused with the rest."""
+    import asyncpg
+
+    async with opened(PostgresStore(database, sole=True)) as store:
+        other = await asyncpg.connect(database)
+        waiting = asyncio.ensure_future(other.fetch(_WAIT_FOR_IT, *KEY))
+        await until(lambda: postgres.fetch(_WAITING, address=database) != [])
+        owner = store._owner
+        assert owner is not None
+        assert owner._connection is not None
+        owner._connection.terminate()
+        await waiting
+        assert store._connected.refusal is None
+        for write in (add(store, row(1)), store.append(head(1, 1, expected=1), message(1, 1))):
+            with pytest.raises(StoreHeld):
+                await write
+        assert await store.sessions_after(0, 9) == []
         await other.close()
 
 
