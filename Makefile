@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run bot test test-postgres soak bench lint format docs fake-telegram constraints clean fake-discord
+.PHONY: help run bot test test-postgres test-workers soak bench load lint format docs fake-telegram constraints clean fake-discord
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -30,11 +30,17 @@ test: lint ## lint, types, and every test but the slow ones
 test-postgres: $(READY) ## those tests of the bot that need no file, with the conversations on a PostgreSQL server
 	@PALAVER_TEST_STORE=postgres $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal tests/bot
 
+test-workers: $(READY) ## the same as one of several workers that share the server
+	@PALAVER_TEST_STORE=workers $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal tests/bot
+
 soak: $(READY) ## the slow tests: a thousand kills and the like
 	@$(BIN)/python -m pytest -m soak -o faulthandler_timeout=7200
 
 bench: $(READY) ## measure Palaver beside raw SQLite and its peers
 	@$(BIN)/python tests/benchmarks/run.py $(ARGS)
+
+load: $(READY) ## play many people against several workers on PostgreSQL (ARGS="--write" keeps it in docs/scale.md)
+	@$(BIN)/python tests/benchmarks/load/run.py $(ARGS)
 
 lint: $(READY) ## check style, form and types
 	@$(BIN)/ruff check .

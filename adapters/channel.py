@@ -65,5 +65,8 @@ class LastingChannel(Channel, Protocol):
     async def stop(self) -> None:
         """Take in nothing more; what was taken in goes on."""
 
+    def place(self, address: Address) -> str:
+        """Give the place of an address: what is said there is handled by one worker."""
+
     async def drain(self, seconds: float) -> None:
         """Wait so long for what goes on, then break it off; what is left is taken up at the next start."""

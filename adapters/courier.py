@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from adapters.envelope import Envelope
 from adapters.meter import NOT_COUNTED, ChannelMeter
@@ -15,8 +17,8 @@ from adapters.pauses import Pauses
 from adapters.reply import Reply
 from adapters.tasks import drained
 from sessions.errors import SessionError, StoreError
-from sessions.handling import current
-from sessions.mailbox import Mailbox
+from sessions.handling import Handling, current
+from sessions.mailbox import CLAIMED, Mailbox
 from sessions.parcel import Parcel
 
 MOST_MISTAKES = 5  # errors nobody foresaw, after which one answer is given up
@@ -78,29 +80,44 @@ class Courier:
         self._lanes: dict[str, deque[_Item]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._delivered = 0
+        self._parcels: dict[int, Parcel] = {}  # what is to be delivered, by id
+        # Ids of what is stored, or is just being stored, and will be delivered from here.
+        self._posting: set[int] = set()
+        self._promised: WeakKeyDictionary[Handling, list[int]] = WeakKeyDictionary()
+        self._claiming = asyncio.Lock()
+        self._unsure = False
 
     async def resume(self) -> None:
-        """Take up what was not delivered when the program ended."""
+        """Take up what was not delivered when the program ended, or begin to share the work with others."""
+        if self._mailbox.worker is not None:
+            self._mailbox.worker.attend(self)
+            return
         for parcel in await self._mailbox.unsent(self._channel):
-            try:
-                envelope = Envelope.decode(parcel.content)
-            except (ValueError, KeyError, TypeError):
-                log.warning("an answer in the post can not be read, and is dropped")
-                await self._mailbox.sent(parcel)
-            else:
-                self.fulfil(parcel, envelope)
+            await self._take_up(parcel)
+
+    async def _take_up(self, parcel: Parcel) -> None:
+        try:
+            envelope = Envelope.decode(parcel.content)
+        except (ValueError, KeyError, TypeError):
+            log.warning("an answer in the post can not be read, and is dropped")
+            await self._mailbox.sent(parcel)
+        else:
+            self.fulfil(parcel, envelope)
 
     async def post(self, envelope: Envelope) -> None:
         """Store a reply and have it delivered; it is durable when this returns.
 
         Raises `StoreError`. An error is delivered even so, once, because it may be just what the person must know.
         """
-        parcel = self._mailbox.parcel(self._channel, envelope.encode())
+        parcel = self._parcel(envelope)
+        self._posting.add(parcel.id)
         try:
             await self._mailbox.post(parcel)
         except StoreError:
             self._tell_unkept(parcel, envelope)
             raise
+        finally:
+            self._posting.discard(parcel.id)
         self.fulfil(parcel, envelope)
 
     def promise(self, envelope: Envelope) -> Parcel | None:
@@ -108,13 +125,51 @@ class Courier:
         handling = current()
         if handling is None:
             return None
-        parcel = self._mailbox.parcel(self._channel, envelope.encode())
+        parcel = self._parcel(envelope)
         handling.post(parcel)
+        self._promised.setdefault(handling, []).append(parcel.id)
         return parcel
 
+    def _parcel(self, envelope: Envelope) -> Parcel:
+        return self._mailbox.parcel(self._channel, envelope.encode(), envelope.place)
+
     def fulfil(self, parcel: Parcel, envelope: Envelope) -> None:
-        """Have a stored reply delivered."""
-        self._line_up(_Item(parcel, envelope))
+        """Have a stored reply delivered, by this worker or by whichever has its lane."""
+        if self._mailbox.delivers(parcel) and parcel.id not in self._parcels:
+            self._line_up(_Item(parcel, envelope))
+
+    # -- among several workers -------------------------------------------------------------------
+
+    async def claim(self, *, anew: bool) -> None:
+        """Take up what this worker is to deliver; `anew` says that nobody knows what of it is its own already."""
+        async with self._claiming:
+            self._unsure |= anew
+            if self._unsure:
+                promised = itertools.chain.from_iterable(self._promised.values())
+                await self._mailbox.disclaim_parcels(self._channel, {*self._parcels, *self._posting, *promised})
+            self._unsure, more = False, True
+            while more:
+                self._unsure = True
+                parcels = await self._mailbox.claim_parcels(self._channel)
+                for parcel in parcels:
+                    await self._take_up(parcel)
+                self._unsure, more = False, len(parcels) == CLAIMED
+
+    def busy(self) -> set[int]:
+        """Give the lanes in which something is to be delivered."""
+        return {parcel.lane for parcel in self._parcels.values()}
+
+    def abandon(self) -> None:
+        """Break off every delivery as it is."""
+        for task in self._running:
+            task.cancel()
+
+    async def gone(self) -> None:
+        """Wait until what was broken off has ended."""
+        if self._running:
+            await asyncio.wait(list(self._running))
+
+    # -- inside ----------------------------------------------------------------------------------
 
     def _tell_unkept(self, parcel: Parcel, envelope: Envelope) -> None:
         handling = current()
@@ -135,6 +190,7 @@ class Courier:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         lane.append(item)
+        self._parcels[item.parcel.id] = item.parcel
         self._meter.parcels(self._platform, 1)
 
     async def drain(self, seconds: float) -> None:
@@ -145,15 +201,29 @@ class Courier:
         try:
             while lane:
                 item = lane[0]
-                delivered = await self._bring(item)
+                delivered = not await self._is_ours(item) or await self._bring(item)
                 lane.popleft()
+                self._parcels.pop(item.parcel.id, None)
                 self._meter.parcels(self._platform, -1)
                 if not delivered and not item.envelope.reply.error:
                     self._meter.parcels(self._platform, 1)
                     lane.appendleft(_Item(item.parcel, Envelope(item.envelope.to, _GIVEN_UP), kept=False))
         finally:
             self._meter.parcels(self._platform, -len(lane))
+            for item in lane:
+                self._parcels.pop(item.parcel.id, None)
             del self._lanes[name]
+
+    async def _is_ours(self, item: _Item) -> bool:
+        """Tell whether no other worker delivers it by now; while nobody knows, nobody does."""
+        pauses = Pauses()
+        while item.kept:
+            try:
+                return await self._mailbox.still_delivers(item.parcel)
+            except SessionError as error:
+                log.warning("whether an answer is still to be delivered here is not known: %s", type(error).__name__)
+            await asyncio.sleep(pauses.next())
+        return True
 
     async def _bring(self, item: _Item) -> bool:
         """Deliver one parcel, however often that has to be tried; False if it was given up."""

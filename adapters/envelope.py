@@ -32,6 +32,11 @@ class Envelope:
         apart = self.reply.private and self.to.get("private_chat") is not True
         return f"{lane}/{self.to.get('person')}" if apart else lane
 
+    @property
+    def place(self) -> str:
+        """Where it goes, in the same words as what was said there."""
+        return str(self.to.get("lane", ""))
+
     def encode(self) -> bytes:
         """Write as JSON."""
         reply = self.reply

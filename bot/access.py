@@ -6,12 +6,14 @@ that the platform gives; names, and rights that somebody has in a chat, count fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 from bot.person_notes import approval_note
 from config.settings import AccessSettings
 from sessions.address import Address
 from sessions.manager import SessionManager
+from sessions.message import JsonValue
 
 CONSOLE = "console"
 ANONYMOUS = "chat:"  # how the ids of those begin who speak as a chat and not as a person
@@ -71,15 +73,32 @@ class Access:
 
     async def is_approved(self, person: str) -> bool:
         """Tell whether an operator has let this person in."""
-        return (await self._sessions.note(approval_note(person))).get("approved") is True
+        return _is_approved(await self._sessions.note(approval_note(person)))
 
-    async def approve(self, person: str, *, by: str, at: int) -> None:
-        """Let somebody in."""
-        await self._sessions.set_note(approval_note(person), {"approved": True, "by": by, "at": at})
+    async def approve(self, person: str, *, by: str, at: int) -> bool:
+        """Let somebody in; tell whether they were not yet. Of several who do it at once one is told so."""
+        before: Mapping[str, JsonValue] = {}
+
+        def approve(said: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+            nonlocal before
+            before = said
+            return said if _is_approved(said) else {"approved": True, "by": by, "at": at}
+
+        await self._sessions.change_note(approval_note(person), approve)
+        return not _is_approved(before)
 
     async def revoke(self, person: str) -> bool:
         """Let somebody in no longer; tell whether they were."""
-        approved = await self.is_approved(person)
-        if approved:
-            await self._sessions.set_note(approval_note(person), {})
-        return approved
+        before: Mapping[str, JsonValue] = {}
+
+        def revoke(said: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+            nonlocal before
+            before = said
+            return {} if _is_approved(said) else said
+
+        await self._sessions.change_note(approval_note(person), revoke)
+        return _is_approved(before)
+
+
+def _is_approved(said: Mapping[str, JsonValue]) -> bool:
+    return said.get("approved") is True

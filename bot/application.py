@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from adapters.channel import Handler, Suggestion
@@ -35,12 +35,16 @@ from bot.upkeep import Upkeep
 from bot.watch import UNWATCHED, Watch
 from config.settings import Settings
 from sessions.address import Address
+from sessions.clock import StoreClock
 from sessions.errors import InvalidValue, SessionError, VaultError
 from sessions.keys import KeyProvider
 from sessions.manager import SessionManager
 from sessions.parts import Clock
 from sessions.reset_warning import ResetWarning
 from sessions.resets import ResetEvent
+
+PlaceOf = Callable[[Address], str]
+"""Gives the place of an address: what is said there is handled by one worker."""
 
 _EPHEMERAL = "this program was started with --ephemeral and stores nothing; start it without to have this stored"
 
@@ -82,6 +86,7 @@ class Application:
             meter=self.meter,
         )
         self._announcers: dict[str, Announce] = {}
+        self._places: dict[str, PlaceOf] = {}
         self._incognito = Incognito(summarizer=Summarizer(backend), clock=clock)
         self._turns = TurnRunner(
             backend,
@@ -90,10 +95,12 @@ class Application:
             spent=self.door.spent,
             watch=watch,
         )
-        pending = Confirmations(clock=clock)
+        self._pending = Confirmations(clock=clock, lane_of=self._lane_of)
+        if sessions.worker is not None:
+            sessions.worker.pinned = self._pinned
         self.handle: Handler = Dispatcher(
             self._turns,
-            pending,
+            self._pending,
             context=self._context,
             announce=self._announce,
             ask=self.door.ask,
@@ -120,9 +127,11 @@ class Application:
         """From now on leave turns that are broken off for the next start."""
         self._turns.park()
 
-    def announce_through(self, platform: str, announce: Announce) -> None:
-        """Name who brings people what answers no message of theirs."""
+    def announce_through(self, platform: str, announce: Announce, place: PlaceOf | None = None) -> None:
+        """Name who brings people what answers no message of theirs, and who knows where an address is."""
         self._announcers[platform] = announce
+        if place is not None:
+            self._places[platform] = place
 
     # -- what commands need ------------------------------------------------------------------------
 
@@ -215,23 +224,46 @@ class Application:
         if announce is not None:
             await announce(address, reply)
 
+    def _pinned(self) -> set[int]:
+        """Give the lanes of which something is known here only, so that no other worker can go on with them."""
+        return {self._lane_of(address) for address in (*self._incognito.places(), *self._pending.places())}
+
+    def _lane_of(self, address: Address) -> int:
+        place = self._places.get(address.platform)
+        if place is None:  # nobody else could have it
+            return 0
+        return self.sessions.mailbox.lane(f"{address.platform}:{address.account}", place(address))
+
 
 @asynccontextmanager
 async def open_application(
-    settings: Settings, key: KeyProvider | None, *, clock: Clock = time.time, watch: Watch = UNWATCHED
+    settings: Settings,
+    key: KeyProvider | None,
+    *,
+    clock: Clock = time.time,
+    watch: Watch = UNWATCHED,
+    shares: bool = False,
 ) -> AsyncIterator[Application]:
     """Open the store and put the application together; without a key nothing is stored.
 
+    `shares` says that channels will run here: among several workers this one takes its part of what comes in.
     Raises what `SessionManager.open` raises.
     """
     backend = DeferredBackend(_model_settings(settings))
+    if clock is time.time and settings.store.workers == "many":
+        clock = StoreClock()
     async with open_sessions(settings, key, summarizer=Summarizer(backend), clock=clock, watch=watch) as sessions:
+        await sessions.join(shares=shares, on_time=clock.correct if isinstance(clock, StoreClock) else _not_asked)
         application = Application(settings, sessions, backend, ephemeral=key is None, clock=clock, watch=watch)
         try:
             yield application
         finally:
             await application.close()
             await backend.close()
+
+
+def _not_asked(_now_ms: int) -> None:
+    """Go by a clock that is right by definition."""
 
 
 def _lets_in_only_chosen_people(settings: Settings) -> bool:

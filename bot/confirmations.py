@@ -3,17 +3,17 @@
 Only the very next thing a person says can answer, at the place where they were asked, and only for
 two minutes. A question that was put in private can be answered in a private chat too: that is where it is seen.
 Buttons carry the mark of their question, so an old button never answers a newer one, and they count wherever the
-person presses them.
+person presses them: a mark leads to the worker that knows the question.
 """
 
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from adapters.marks import MARK, new_mark
 from adapters.reply import Choice, Reply
 from bot.commands.failures import failure
 from sessions.address import Address, ChatKind
@@ -22,7 +22,7 @@ from sessions.errors import SessionError
 LIFETIME = 120  # seconds
 MAX_WAITING = 1_000  # questions of people who never answered are dropped, oldest first
 _CLOSED = "That question is no longer open, and nothing was changed. Send the command once more if you still want it."
-_ANSWER = re.compile(r"(yes|y|no|n)(?: #([0-9a-f]{6}))?[.!]?", re.IGNORECASE)
+_ANSWER = re.compile(rf"(yes|y|no|n)(?: #({MARK}))?[.!]?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,10 @@ class _Waiting:
 class Confirmations:
     """The open questions, at most one per person and place."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(
+        self, *, clock: Callable[[], float] = time.time, lane_of: Callable[[Address], int] = lambda _: 0
+    ) -> None:
+        self._clock, self._lane_of = clock, lane_of
         self._waiting: dict[Address, _Waiting] = {}
 
     def ask(self, address: Address, question: Question, *, private: bool = False) -> Reply:
@@ -57,7 +59,7 @@ class Confirmations:
 
         `private` says that it is put to the person alone, wherever they asked.
         """
-        mark = secrets.token_hex(3)
+        mark = new_mark(self._lane_of(address))
         self._waiting.pop(address, None)
         self._waiting[address] = _Waiting(question, mark, self._clock() + LIFETIME, private)
         if len(self._waiting) > MAX_WAITING:
@@ -73,6 +75,10 @@ class Confirmations:
         """Close what is open for somebody at a place: they went on to something else."""
         for place in self._places(address):
             del self._waiting[place]
+
+    def places(self) -> list[Address]:
+        """Give where a question may still be answered."""
+        return [address for address, waiting in self._waiting.items() if self._clock() <= waiting.until]
 
     async def take(self, address: Address, text: str) -> Reply | None:
         """Answer the open question with `text`; None when `text` is not an answer to one.

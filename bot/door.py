@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 
 from adapters.inbound import Inbound
+from adapters.marks import MARK
 from adapters.meter import NOT_COUNTED, ChannelMeter
 from adapters.reply import Reply
 from bot.access import Access, Verdict, person_of
@@ -24,7 +25,7 @@ __all__ = ["HUSHED", "SILENT", "Door", "Silence"]
 
 ASKS_THE_MODEL = ("retry", "compact")  # the commands that cost tokens
 MOST_TURNED_AWAY = 1_000  # people of whom is known when they were told so
-_ANSWER = re.compile(r"(yes|no) #[0-9a-f]{6}", re.IGNORECASE)  # a button of a question, which never reaches the model
+_ANSWER = re.compile(rf"(yes|no) #{MARK}", re.IGNORECASE)  # a button of a question, which never reaches the model
 _UNKNOWN = "I only talk to people I know."
 
 

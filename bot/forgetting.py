@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bot.former_codes import NOTE as FORMER_CODES
 from bot.operators import NOTE as OPERATORS
@@ -14,6 +15,7 @@ from sessions.account import Account
 from sessions.address import Address
 from sessions.erasure import Receipt
 from sessions.manager import SessionManager
+from sessions.message import JsonValue
 
 LISTS = (PAIRING, FORMER_CODES, OPERATORS)
 
@@ -45,16 +47,18 @@ async def is_noted(sessions: SessionManager, account: Account) -> bool:
     if await sessions.note(approval_note(person)) or await sessions.note(spending_note(person)):
         return True
     lists = [await sessions.note(name) for name in LISTS]
-    return any(len(without_person(said, account.platform, account.user_id)) < len(said) for said in lists)
+    return any(len(_without(account, said)) < len(said) for said in lists)
 
 
 async def _leave_lists(sessions: SessionManager, account: Account) -> int:
     """Take somebody out of the notes that list people: who waits, who waited, which operator is where."""
     changed = 0
     for name in LISTS:
-        said = await sessions.note(name)
-        left = without_person(said, account.platform, account.user_id)
-        if len(left) < len(said):
-            await sessions.set_note(name, left)
+        if len(_without(account, said := await sessions.note(name))) < len(said):
+            await sessions.change_note(name, partial(_without, account))
             changed += 1
     return changed
+
+
+def _without(account: Account, said: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    return without_person(said, account.platform, account.user_id)

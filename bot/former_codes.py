@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -45,15 +45,20 @@ class FormerCodes:
 
     async def add(self, codes: Iterable[FormerCode], now: int) -> None:
         """Remember some."""
-        known = await self._known(now) | {one.code: one for one in codes if now < one.since + KEPT}
-        newest = sorted(known.values(), key=lambda one: one.since, reverse=True)[:MOST_KEPT]
-        await self._sessions.set_note(NOTE, {one.code: one.to_json() for one in newest})
+        added = {one.code: one for one in codes if now < one.since + KEPT}
+
+        def add(noted: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+            known = _kept(noted, now) | added
+            newest = sorted(known.values(), key=lambda one: one.since, reverse=True)[:MOST_KEPT]
+            return {one.code: one.to_json() for one in newest}
+
+        await self._sessions.change_note(NOTE, add)
 
     async def find(self, code: str, now: int) -> FormerCode | None:
         """Give the one that is remembered by this code."""
-        return (await self._known(now)).get(code)
+        return _kept(await self._sessions.note(NOTE), now).get(code)
 
-    async def _known(self, now: int) -> dict[str, FormerCode]:
-        noted = await self._sessions.note(NOTE)
-        codes = [FormerCode.from_json(code, said) for code, said in noted.items()]
-        return {one.code: one for one in codes if now < one.since + KEPT}
+
+def _kept(noted: Mapping[str, JsonValue], now: int) -> dict[str, FormerCode]:
+    codes = [FormerCode.from_json(code, said) for code, said in noted.items()]
+    return {one.code: one for one in codes if now < one.since + KEPT}

@@ -35,6 +35,10 @@ class Incognito:
         """Give the manager for somebody who is incognito, None for everybody else."""
         return self._sessions if address in self._people else None
 
+    def places(self) -> list[Address]:
+        """Give where somebody is incognito."""
+        return list(self._people)
+
     async def enter(self, address: Address) -> bool:
         """Keep what this person says here in memory only; tell whether that is new."""
         if address in self._people:

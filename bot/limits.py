@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,6 @@ from bot.person_notes import spending_note
 from bot.silence import SILENT, Silence
 from config.settings import AccessSettings
 from sessions.address import Address
-from sessions.keyed_locks import KeyedLocks
 from sessions.manager import SessionManager
 from sessions.message import JsonValue, Usage
 
@@ -47,7 +47,6 @@ class Limits:
         self._rate, self._budget = settings.messages_per_minute, settings.daily_tokens
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._forgotten: dict[str, _Day] = {}  # of those who had everything erased: that must not renew their tokens
-        self._locks = KeyedLocks()
 
     async def allow(self, address: Address, now: float, *, costs: bool = True) -> Reply | Silence | None:
         """Decide whether a message goes on: None for yes. Too many messages are answered once, then not at all.
@@ -61,13 +60,18 @@ class Limits:
         """Count what a reply has cost; give the warning that is due, once a day."""
         if not self._budget or self._access.is_operator(address):
             return None
-        async with self._locks.hold(person_of(address)):
-            day = await self._today(address, now)
-            tokens = day.tokens + usage.input_tokens + usage.output_tokens
-            warn = not day.warned and tokens >= WARN_AT * self._budget
-            noted: dict[str, JsonValue] = {"day": day.day, "tokens": tokens, "warned": day.warned or warn}
-            await self._sessions.set_note(_note(address), noted)
-        return Reply(text=self._warning(tokens, now), private=True) if warn else None
+        before, after = _Day(""), _Day("")
+
+        def add(said: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+            nonlocal before, after
+            before = self._day(said, address, now)
+            tokens = before.tokens + usage.input_tokens + usage.output_tokens
+            after = _Day(before.day, tokens, before.warned or tokens >= WARN_AT * self._budget)
+            return {"day": after.day, "tokens": after.tokens, "warned": after.warned}
+
+        await self._sessions.change_note(_note(address), add)
+        is_due = after.warned and not before.warned
+        return Reply(text=self._warning(after.tokens, now), private=True) if is_due else None
 
     async def keep_in_memory(self, address: Address, now: float) -> None:
         """Know what somebody used today without the store, from which it is about to be erased."""
@@ -111,8 +115,12 @@ class Limits:
         return Reply(text=text, private=True, error=True)
 
     async def _today(self, address: Address, now: float) -> _Day:
+        return self._day(await self._sessions.note(_note(address)), address, now)
+
+    def _day(self, said: Mapping[str, JsonValue], address: Address, now: float) -> _Day:
+        """Read what is noted of today; of who had everything erased the memory knows."""
         today = datetime.fromtimestamp(now, UTC).date().isoformat()
-        match await self._sessions.note(_note(address)):
+        match said:
             case {"day": str(day), "tokens": int(tokens), "warned": bool(warned)} if day == today:
                 return _Day(day, tokens, warned)
         kept = self._forgotten.get(person_of(address))

@@ -7,13 +7,12 @@ so there, and the first account is asked once more, with the other one named.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from sessions.account import Account
 from sessions.address import Address
 from sessions.errors import InvalidValue, NotFound
-from sessions.keyed_locks import KeyedLocks
 from sessions.manager import SessionManager
 from sessions.message import JsonValue
 from sessions.profile import decode_address, encode_address
@@ -41,7 +40,6 @@ class Linking:
 
     def __init__(self, sessions: SessionManager, *, clock: Callable[[], float]) -> None:
         self._sessions, self._clock = sessions, clock
-        self._locks = KeyedLocks()
 
     async def offer(self, address: Address) -> str:
         """Give a new code for this account."""
@@ -53,32 +51,35 @@ class Linking:
     async def find(self, code: str) -> Offer:
         """Give an open code. Raises `NotFound` for one that is wrong, used or too old."""
         code = code.strip().upper()
-        said = await self._sessions.note(_name(code))
-        until, other = said.get("until"), said.get("other")
-        if not isinstance(until, int) or until < self._clock():
-            raise NotFound("open code", code)
-        return Offer(code, decode_address(said["main"]), None if other is None else decode_address(other))
+        return self._offer(code, await self._sessions.note(_name(code)))
 
     async def accept(self, code: str, other: Address) -> Offer:
         """Note that another account sent the code and agreed; give the offer as it is now.
 
         The first that agrees is the one. Raises `NotFound` for everybody after it, as for a code that is not open.
         """
-        async with self._locks.hold(code):
-            offer = await self.find(code)
+        code = code.strip().upper()
+
+        def agree(said: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+            offer = self._offer(code, said)
             if Account.of(other) == Account.of(offer.main):
                 raise InvalidValue("this code is for your other account: send it there")
             if not offer.may_be_taken_by(other):
                 raise NotFound("open code", code)
             until = int(self._clock()) + LIFETIME
-            said: dict[str, JsonValue] = {"main": encode_address(offer.main), "until": until}
-            said["other"] = encode_address(other)
-            await self._sessions.set_note(_name(offer.code), said)
-            return replace(offer, other=other)
+            return {"main": encode_address(offer.main), "until": until, "other": encode_address(other)}
+
+        return self._offer(code, await self._sessions.change_note(_name(code), agree))
 
     async def close(self, offer: Offer) -> None:
         """Let nobody use a code any more."""
         await self._sessions.set_note(_name(offer.code), {})
+
+    def _offer(self, code: str, said: Mapping[str, JsonValue]) -> Offer:
+        until, other = said.get("until"), said.get("other")
+        if not isinstance(until, int) or until < self._clock():
+            raise NotFound("open code", code)
+        return Offer(code, decode_address(said["main"]), None if other is None else decode_address(other))
 
 
 def _name(code: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.access import Access, person_of
 from sessions.address import Address, ChatKind
 from sessions.manager import SessionManager
@@ -21,10 +23,16 @@ class Operators:
         """Remember where somebody wrote, if that is an operator in private."""
         if address.chat_kind is not ChatKind.PRIVATE or not self._access.is_operator(address):
             return
-        known, here = dict(await self._sessions.note(NOTE)), encode_address(address)
-        if known.get(person_of(address)) != here:
-            still: dict[str, JsonValue] = {who: where for who, where in known.items() if self._access.is_named(who)}
-            await self._sessions.set_note(NOTE, still | {person_of(address): here})
+        here = encode_address(address)
+
+        def learn(known: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+            if known.get(person_of(address)) == here:
+                return known
+            return {who: where for who, where in known.items() if self._access.is_named(who)} | {
+                person_of(address): here
+            }
+
+        await self._sessions.change_note(NOTE, learn)
 
     async def addresses(self) -> list[Address]:
         """Give a private chat of every operator who has written in one and still is one."""

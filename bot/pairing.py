@@ -8,18 +8,20 @@ import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from adapters.reply import Choice, Reply
 from bot.access import Access, person_of
 from bot.commands.markup import code as as_code
 from bot.commands.markup import one_line
-from bot.former_codes import FormerCodes
+from bot.former_codes import FormerCode, FormerCodes
 from bot.mishaps import note_mishap
 from bot.operators import Operators
 from bot.pairing_request import LIFETIME, PAUSE, Request
 from sessions.address import Address, ChatKind
 from sessions.errors import InvalidValue, NotFound, SessionError
 from sessions.manager import SessionManager
+from sessions.message import JsonValue
 from sessions.parts import Clock
 
 __all__ = ["LIFETIME", "PAUSE", "Notify", "Pairing", "Request", "normal"]
@@ -56,18 +58,24 @@ class Pairing:
 
         `source` is the id of their message: if the program ended before it was answered, it is answered again.
         """
-        now, source = int(self._clock()), _message(address, source)
-        async with self._lock:
-            known = await self._known()
+        now, source, new = int(self._clock()), _message(address, source), _new(address, author, int(self._clock()))
+        asked: Request | None = None
+
+        def ask(known: Mapping[str, Request]) -> Mapping[str, Request]:
+            nonlocal asked
+            asked = None
             waiting = [one for one in known.values() if one.is_open(now)]
-            mine = next((one for one in waiting if one.person == person_of(address)), None)
-            if mine is not None and (mine.refused or not mine.may_hear(source, now)):
-                return None
+            mine = next((one for one in waiting if one.person == new.person), None)
             if mine is None and len(waiting) >= MOST_OPEN:
-                return None
-            asked = replace(mine or _new(address, author, now), told=now, source=source)
-            await self._keep(known | {asked.code: asked}, now)
-        if mine is None:
+                return known
+            if mine is not None and (mine.refused or not mine.may_hear(source, now)):
+                return known
+            asked = replace(mine or new, told=now, source=source)
+            return {**known, asked.code: asked}
+
+        async with self._lock:
+            await self._change(ask, now)
+        if asked is not None and asked.code == new.code:
             await self._tell_operators(asked)
         return asked
 
@@ -75,9 +83,11 @@ class Pairing:
         """Let in whoever has this code, and give the person. Raises `NotFound`, or `InvalidValue` for a used one."""
         now = int(self._clock())
         async with self._lock:
-            request, known = await self._find(code, now)
-            await self._access.approve(request.person, by=by, at=now)
-            await self._keep(known | {request.code: replace(request, used=True)}, now)
+            request = await self._find(code, now)
+            is_first = await self._access.approve(request.person, by=by, at=now)
+            await self._change(partial(_with, replace(request, used=True)), now)
+        if not is_first:
+            raise InvalidValue(f"whoever had this code is let in already: {request.person}")
         if request.address.chat_kind is ChatKind.PRIVATE:
             await self._say(request.address, Reply(text=_WELCOME, private=True))
         return request.person
@@ -86,8 +96,10 @@ class Pairing:
         """Have the person with this code told nothing more until it is void. Raises what `approve` raises."""
         now = int(self._clock())
         async with self._lock:
-            request, known = await self._find(code, now)
-            await self._keep(known | {request.code: replace(request, refused=True)}, now)
+            request = await self._find(code, now)
+            await self._change(partial(_with, replace(request, refused=True)), now)
+        if await self._is_in(request.person):  # another operator was quicker
+            raise InvalidValue(f"whoever had this code is let in already: {request.person}")
         return request.person
 
     async def revoke(self, person: str) -> None:
@@ -118,10 +130,10 @@ class Pairing:
 
     async def _known(self) -> dict[str, Request]:
         """Give the requests that are noted, also those that have run out since."""
-        return {code: Request.from_json(code, said) for code, said in (await self._sessions.note(NOTE)).items()}
+        return _requests(await self._sessions.note(NOTE))
 
-    async def _find(self, code: str, now: int) -> tuple[Request, dict[str, Request]]:
-        """Give the request that a code is for, with all that are known, or say why it can not be used."""
+    async def _find(self, code: str, now: int) -> Request:
+        """Give the request that a code is for, or say why it can not be used."""
         known = await self._known()
         request = known.get(normal(code))
         if request is None:
@@ -132,7 +144,7 @@ class Pairing:
             raise InvalidValue(f"this code was refused; {request.person} can ask again an hour after they did")
         if not request.is_open(now):
             raise NotFound("pairing code", code)
-        return request, known
+        return request
 
     async def _what_became(self, code: str, now: int) -> SessionError:
         former = await self._former.find(normal(code), now)
@@ -147,12 +159,22 @@ class Pairing:
     async def _is_in(self, person: str) -> bool:
         return self._access.is_named(person) or await self._access.is_approved(person)
 
-    async def _keep(self, requests: Mapping[str, Request], now: int) -> None:
-        over = [one.former() for one in requests.values() if not one.is_open(now)]
-        if over:
-            await self._former.add(over, now)
-        waiting = {one.code: one.to_json() for one in requests.values() if one.is_open(now)}
-        await self._sessions.set_note(NOTE, waiting)
+    async def _change(self, step: Callable[[Mapping[str, Request]], Mapping[str, Request]], now: int) -> None:
+        """Change the requests, whoever else does; those that are over become former ones before they go."""
+        over: dict[str, FormerCode] = {}
+
+        def change(said: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+            changed = step(_requests(said)).values()
+            over.update((one.code, one.former()) for one in changed if not one.is_open(now))
+            return {one.code: one.to_json() for one in changed if one.is_open(now)}
+
+        change(await self._sessions.note(NOTE))
+        remembered = dict(over)
+        if remembered:
+            await self._former.add(remembered.values(), now)
+        await self._sessions.change_note(NOTE, change)
+        if over != remembered:  # others have come while these were noted
+            await self._former.add(over.values(), now)
 
     async def _tell_operators(self, request: Request) -> None:
         called = f", called {as_code(request.author)}," if request.author else ""
@@ -176,6 +198,15 @@ class Pairing:
             await self._notify(address, reply)
         except Exception as error:  # noqa: BLE001 - that one person can not be told must not keep out another
             note_mishap(log, error)
+
+
+def _requests(said: Mapping[str, JsonValue]) -> dict[str, Request]:
+    return {code: Request.from_json(code, one) for code, one in said.items()}
+
+
+def _with(request: Request, known: Mapping[str, Request]) -> Mapping[str, Request]:
+    """Put a request as it is now in the place of what it was, if it is still there."""
+    return {**known, request.code: request} if request.code in known else known
 
 
 def normal(code: str) -> str:

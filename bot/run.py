@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import signal
 import time
@@ -24,10 +25,12 @@ from bot.startup import ExitCode, key_note, key_provider
 from bot.watching import Watching, watching
 from config.errors import SettingsError
 from config.settings import Settings
+from config.shards import parse_shards
 from sessions.errors import SessionError
 from sessions.message import JsonValue
 
 if TYPE_CHECKING:
+    from adapters.discord.shards import Shards
     from adapters.telegram.limiter import Limiter
     from adapters.telegram.webhook import Webhook
     from sessions.parts import Clock
@@ -42,6 +45,7 @@ _NO_OPERATORS = (
     "access.operators names nobody, so people are let in from here: whoever writes to the bot gets a code, "
     "`palaver pair list` shows who waits and `palaver pair approve CODE` lets them in"
 )
+_OWN_HOME = "Give each worker a home folder of its own (PALAVER_HOME), and all of them the same key (PALAVER_KEY)."
 log = logging.getLogger(__name__)
 
 
@@ -61,14 +65,17 @@ def run_bot(*, home: Path | None, config_file: Path | None) -> int:
         tell(str(error))
         return ExitCode.CONFIGURATION
     except OSError as error:
+        if error.errno == errno.EADDRINUSE and settings.store.workers == "many":
+            tell(f"Another program runs in {settings.home}. {_OWN_HOME}")
+            return ExitCode.HELD
         tell(f"{error.filename or 'A file or socket'} can not be used: {error.strerror or type(error).__name__}.")
         return ExitCode.UNMET
 
 
 async def _run(settings: Settings) -> int:
-    key = key_provider(settings)
+    key = key_provider(settings, alone=settings.store.workers == "one")
     watched = watching(settings)
-    async with open_application(settings, key, watch=watched.watch) as application:
+    async with open_application(settings, key, watch=watched.watch, shares=True) as application:
         say = log.warning if settings.logs.format == "json" else tell  # who reads JSON reads nothing else
         note = key_note(key, application.sessions.kid)
         if note:
@@ -78,7 +85,7 @@ async def _run(settings: Settings) -> int:
         channels = make_channels(settings, application)
         readiness = Readiness(application.sessions, channels, time.monotonic)
         for channel in channels:
-            application.announce_through(channel.platform, channel.notify)
+            application.announce_through(channel.platform, channel.notify, channel.place)
         application.start()
         controls = {**application.controls(), **_controls(readiness)}
         async with ControlServer(settings.home / SOCKET, controls), AsyncExitStack() as stack:
@@ -152,11 +159,19 @@ def make_channels(
                 api_url=settings.discord.api_url,
                 gateway_url=settings.discord.gateway_url,
                 always=settings.discord.always,
+                shards=_shards(settings),
                 clock=clock,
                 meter=application.meter,
             )
         )
     return channels
+
+
+def _shards(settings: Settings) -> Shards | None:
+    from adapters.discord.shards import Shards
+
+    chosen = parse_shards(settings.discord.shards)
+    return None if chosen is None else Shards(tuple(chosen[0]), chosen[1])
 
 
 def _webhook(settings: Settings) -> Webhook | None:

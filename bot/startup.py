@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from sessions.summaries import Summarizer
 
 MAX_PASSPHRASE = 4096  # bytes
+_SAME_KEY = (
+    "several workers need one key, so none of them makes one: copy the key file to each, or set PALAVER_KEY for all, "
+    "made with `openssl rand -base64 32`"
+)
 
 
 class ExitCode(IntEnum):
@@ -60,10 +64,11 @@ def exit_code(error: SettingsError | SessionError) -> ExitCode:
             return ExitCode.SESSION
 
 
-def key_provider(settings: Settings) -> KeyProvider:
+def key_provider(settings: Settings, *, alone: bool = True) -> KeyProvider:
     """Give the source of the master key.
 
-    A key file is made only where nobody named one: one that was named and is missing is a mistake.
+    A key file is made only where nobody named one: one that was named and is missing is a mistake. Of several workers
+    none makes one (`alone` False): it would be another for each of them.
     """
     if settings.key is not None:
         return RawKey.from_base64(settings.key.get_secret_value())
@@ -71,7 +76,10 @@ def key_provider(settings: Settings) -> KeyProvider:
         return passphrase_in(settings.key_passphrase_file)
     if settings.key_file is None:
         raise SettingsError(["key_file: not set, and neither is key nor key_passphrase_file; set one of them"])
-    return KeyFile(settings.key_file, create=settings.origin_of("key_file") == "default")
+    unnamed = settings.origin_of("key_file") == "default"
+    if unnamed and not alone and not settings.key_file.exists():
+        raise SettingsError([f"key: not set, and {settings.key_file} is not there; {_SAME_KEY}"])
+    return KeyFile(settings.key_file, create=unnamed)
 
 
 def old_key_providers(settings: Settings) -> list[KeyProvider]:

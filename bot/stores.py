@@ -22,8 +22,11 @@ def store_of(settings: StoreSettings, *, read_only: bool = False) -> Store:
         return SqliteStore(settings.file, read_only=read_only)
     from sessions.postgres.store import PostgresStore
 
-    pooled = settings.connection == "pooled"
-    return PostgresStore(settings.url, read_only=read_only, pooler=pooled, sole=not (read_only or pooled))
+    pooled, many = settings.connection == "pooled", settings.workers == "many"
+    sole = not (read_only or pooled or many)
+    return PostgresStore(
+        settings.url, read_only=read_only, pooler=pooled, sole=sole, many=many, lifetime=settings.lease_seconds
+    )
 
 
 async def is_there(settings: StoreSettings) -> bool:

@@ -83,7 +83,7 @@ class TurnRunner:
         stopped = sessions.lanes.stop(session_id)
         if stopped and running:
             await asyncio.wait(list(running), timeout=STOPPING)
-        return stopped
+        return await sessions.lanes.stop_elsewhere(session_id, STOPPING) or stopped
 
     def is_running(self, sessions: SessionManager, session_id: str) -> bool:
         """Tell whether a reply is being made in a session, or is to be."""
@@ -98,6 +98,11 @@ class TurnRunner:
     def park(self) -> None:
         """From now on leave a turn that is cancelled as it is: it is taken up at the next start."""
         self._parked.set()
+
+    def _is_left(self) -> bool:
+        """Tell whether a turn that is cancelled is to be left as it is, for the next start or for another worker."""
+        handling = current_handling()
+        return self._parked.is_set() or (handling is not None and handling.abandoned)
 
     # -- tasks -----------------------------------------------------------------------------------
 
@@ -124,7 +129,7 @@ class TurnRunner:
                     if not stopped:
                         await self._reply(sessions, turn, inbound.address, outlet, notes)
         except asyncio.CancelledError:
-            if self._parked.is_set():
+            if self._is_left():
                 raise
             await self._keep(sessions, session_id, inbound)
             await outlet.send(Reply(text=_KEPT))
@@ -135,7 +140,7 @@ class TurnRunner:
                 with watched_turn(self._watch, address.platform, self._backend.name) as notes:
                     await self._reply(sessions, turn, address, outlet, notes)
         except asyncio.CancelledError:
-            if self._parked.is_set():
+            if self._is_left():
                 raise
             return  # stopped before it began; the message is stored
 
@@ -159,7 +164,7 @@ class TurnRunner:
             await self._stream(sessions, turn, said, outlet, notes)
             said.ending = "complete"
         except asyncio.CancelledError:
-            if self._parked.is_set():
+            if self._is_left():
                 raise
             said.ending = "stopped"
         except ModelError as error:
@@ -261,7 +266,7 @@ class TurnRunner:
                 return outcome.current
             except StoreError as error:
                 handling = current_handling()
-                if handling is None or self._parked.is_set():
+                if handling is None or self._is_left():
                     raise
                 handling.revert()
                 if not handling.told:

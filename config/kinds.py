@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from config import address, readers
+from config.shards import check_shards
 from config.zone import read_zone
 
 
@@ -71,6 +72,12 @@ Ids = Annotated[
     BeforeValidator(readers.read_list),
     Allowed("a list of numeric ids"),
 ]
+Shards = Annotated[
+    str,
+    BeforeValidator(readers.read_word),
+    AfterValidator(check_shards),
+    Allowed('"auto", or a part of all shards such as "0-3/16"'),
+]
 Count = Annotated[int, BeforeValidator(readers.read_number)]
 Seconds = Annotated[
     float,
@@ -114,3 +121,8 @@ ListenAddressOrOff = Annotated[
     WhenNone("off"),
 ]
 StoreAddress = Annotated[str, AfterValidator(address.check_store), Allowed("an address in quotes")]
+ExchangePlace = Annotated[
+    Annotated[str, AfterValidator(address.check_place)] | None,
+    _EMPTY_IS_NONE,
+    Allowed("a path or an address in quotes"),
+]

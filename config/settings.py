@@ -47,6 +47,8 @@ class StoreSettings(Group):
 
     url: kinds.StoreAddress = f"sqlite:///{HOME}/palaver.db"
     connection: Annotated[Literal["direct", "pooled"], Allowed("direct or pooled")] = "direct"
+    workers: Annotated[Literal["one", "many"], Allowed("one or many")] = "one"
+    lease_seconds: Annotated[kinds.Count, Field(ge=3, le=300), Allowed("a whole number of seconds from 3 to 300")] = 15
 
     @property
     def file(self) -> Path | None:
@@ -113,6 +115,7 @@ class DiscordSettings(Group):
     api_url: Annotated[kinds.WebAddress, WhenNone("Discord's own")] = None
     gateway_url: Annotated[kinds.SocketAddress, WhenNone("Discord's own")] = None
     always: kinds.Ids = ()
+    shards: kinds.Shards = "auto"
 
 
 class AccessSettings(Group):
@@ -135,6 +138,12 @@ class OperationsSettings(Group):
     """Where the program tells how it does."""
 
     listen: kinds.ListenAddressOrOff = None
+
+
+class SyncSettings(Group):
+    """Where bundles for other machines and people are left and fetched."""
+
+    place: kinds.ExchangePlace = None
 
 
 class LogSettings(Group):
@@ -170,6 +179,7 @@ class Settings(BaseSettings):
     discord: DiscordSettings = DiscordSettings()
     access: AccessSettings = AccessSettings()
     operations: OperationsSettings = OperationsSettings()
+    sync: SyncSettings = SyncSettings()
     logs: LogSettings = LogSettings()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from sessions.draft import Draft
-from sessions.errors import NotFound, Tampered
+from sessions.errors import NotFound, StaleSession, Tampered
+from sessions.gathering import Gathering
 from sessions.live import LiveSession
 from sessions.passengers import riding
 from sessions.records import SessionRow
@@ -23,11 +24,15 @@ RuleFinder = Callable[[LiveSession], Awaitable[ResetRule]]
 class SessionCache:
     """Holds up to `size` sessions open, by id.
 
-    With `remember` False, where somebody else writes, each use reads what is stored then.
+    With `remember` False, where only somebody else writes, each use reads what is stored then. With `shared`, where
+    others write as well, each use looks whether what is known is still the newest.
     """
 
-    def __init__(self, store: Store, vault: Vault, rule: RuleFinder, *, size: int, remember: bool) -> None:
-        self._store, self._vault, self.rule, self._remember = store, vault, rule, remember
+    def __init__(
+        self, store: Store, vault: Vault, rule: RuleFinder, *, size: int, remember: bool, shared: bool = False
+    ) -> None:
+        self._store, self._vault, self._rule, self._remember = store, vault, rule, remember
+        self._versions: Gathering[str, int] | None = Gathering(store.versions) if shared else None
         self._size = max(size, 1)  # with no room at all a session would be gone before it is used
         self._live: OrderedDict[str, LiveSession] = OrderedDict()
         self._current: dict[bytes, str] = {}
@@ -36,10 +41,45 @@ class SessionCache:
     async def get(self, session_id: str) -> LiveSession:
         """Give an open session. Raises `NotFound`, or `VaultError` if it does not open."""
         live = self._known(session_id)
-        if live is not None:
-            self._live.move_to_end(session_id)
+        if live is not None and await self._is_newest(live):
+            self._touch(live)
             return live
-        return await self._load_once(session_id)
+        under_way = session_id in self._loading
+        live = await self._load_once(session_id)
+        if under_way and not await self._is_newest(live):  # what was read before we asked
+            return await self.get(session_id)
+        return live
+
+    async def known_or_loaded(self, session_id: str) -> LiveSession:
+        """Give an open session that may have been changed elsewhere; for whoever looks at that later."""
+        return self._known(session_id) or await self._load_once(session_id)
+
+    async def is_newest(self, live: LiveSession) -> bool:
+        """Tell the holder of its lock whether a session is as it is stored; if not, it is dropped."""
+        if self._versions is not None:
+            version = await self._versions.get(live.row.id)
+            if version is None or version > live.row.version:
+                self.drop(live)
+        return not live.dropped
+
+    async def look_up_rule(self, live: LiveSession) -> None:
+        """See to it that the rule of a session is known, and is the one that holds now."""
+        if live.rule is None or self._versions is not None:
+            live.rule = await self._rule(live)
+
+    async def _is_newest(self, live: LiveSession) -> bool:
+        """Tell whether a session can be shown. One that is just being written to is shown as it was before."""
+        if self._versions is None or live.lock.locked():
+            return True
+        version = await self._versions.get(live.row.id)
+        if live.lock.locked() or (version is not None and version <= live.row.version):
+            return not live.dropped
+        self.drop(live)
+        return False
+
+    def _touch(self, live: LiveSession) -> None:
+        if live.row.id in self._live:
+            self._live.move_to_end(live.row.id)
 
     def _known(self, session_id: str) -> LiveSession | None:
         return self._live.get(session_id) if self._remember else None
@@ -53,9 +93,11 @@ class SessionCache:
 
     async def open(self, row: SessionRow) -> LiveSession:
         """Give the open session of a row just read."""
-        live = self._known(row.id)
         # Not from this row: it may have been written to since it was read.
-        return live if live is not None else await self._load_once(row.id)
+        live = self._known(row.id) or await self._load_once(row.id)
+        if self._versions is not None and row.version > live.row.version:
+            return await self.get(row.id)
+        return live
 
     def locked(self, session_id: str) -> Locked:
         """Hold a session for writing: `async with cache.locked(id) as live`."""
@@ -112,8 +154,9 @@ class SessionCache:
             and not known.dropped
             and known.row.key_idx == key_idx
             and Status(known.row.status).is_current
+            and await self._is_newest(known)
         ):
-            self._live.move_to_end(known.row.id)
+            self._touch(known)
             return known
         row = await self._store.current(key_idx)
         if row is None:
@@ -179,9 +222,24 @@ class SessionCache:
         return live
 
     async def resealed(self, live: LiveSession) -> LiveSession | None:
-        """Give a session as it is stored if it got another data key since; not to be written to."""
+        """Give a session as it is stored if it got another data key since; not to be written to.
+
+        Raises `StaleSession` if it was erased since.
+        """
+        row = await self.still_there(live)
+        return None if row.commitment == live.row.commitment else await self.read(row)
+
+    async def still_there(self, live: LiveSession) -> SessionRow:
+        """Give the row of a session as it is stored. Raises `StaleSession` if it was erased since it was opened."""
         row = await self._store.session_by_number(live.row.number)
-        return None if row is None or row.commitment == live.row.commitment else await self.read(row)
+        if row is None:
+            raise StaleSession("the conversation was erased meanwhile")
+        return row
+
+    async def has_changed(self, live: LiveSession, version: int) -> bool:
+        """Tell whether a session is stored in another version than this, or not at all."""
+        row = await self._store.session_by_number(live.row.number)
+        return row is None or row.version != version
 
     def _shrink(self) -> None:
         """Let go the sessions that were not used for longest and are not being written."""
@@ -202,18 +260,21 @@ class Locked:
     async def __aenter__(self) -> LiveSession:
         """Wait for the lock; a session whose write failed while we waited is loaded anew."""
         while True:
-            live = await self._cache.get(self._session_id)
+            live = await self._cache.known_or_loaded(self._session_id)
             await live.lock.acquire()
-            if not live.dropped:
-                break
-            live.lock.release()
-        self._live = live
-        if live.rule is None:  # every write works out the next reset
             try:
-                await self._cache.rule(live)
+                if not live.dropped and await self._cache.is_newest(live):
+                    break
             except BaseException:
                 live.lock.release()
                 raise
+            live.lock.release()
+        self._live = live
+        try:
+            await self._cache.look_up_rule(live)  # every write works out the next reset
+        except BaseException:
+            live.lock.release()
+            raise
         return live
 
     async def __aexit__(self, *_: object) -> None:

@@ -62,6 +62,12 @@ class Directory:
         """Give the keyed hash of an address seen through a scope."""
         return self._vault.index("key", SessionKey.of(await self._home(address, scope), scope).encode())
 
+    def own_index(self, account: Account) -> bytes:
+        """Give the keyed hash under which an account's own conversations across chats lie while it stands alone."""
+        user = account.user_id  # the chat does not matter
+        address = Address(platform=account.platform, account=account.account, chat_id=user, user_id=user)
+        return self._vault.index("key", SessionKey.of(address, Scope.PER_PEER).encode())
+
     async def foresee(self, places: Sequence[tuple[Address, Scope]]) -> None:
         """Read at once what these addresses, seen through these scopes, will be looked up for."""
         await self._preferences.foresee_places(address for address, _ in places)

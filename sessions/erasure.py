@@ -8,7 +8,7 @@ next start. Forks that read the erased messages get them sealed under their own 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -67,14 +67,21 @@ class Erasure:
             there = [meant for row in rows if (meant := await is_meant(row)) is not None]
             numbers = {row.number for row in there}
             readers = {reader for number in numbers for reader in await self._store.readers_of(number)}
+            reading: set[int] = set()
             for reader in sorted(readers - numbers):  # a fork comes after what it was forked from
-                await self._hand_over(numbers, reader)
+                with suppress(NotFound):  # it was erased meanwhile, and its links with it
+                    if not await self._hand_over(numbers, reader):
+                        reading.add(reader)
             try:
                 if there:
                     with self._noting(there):
                         async with riding(self._store) as ride:
                             recount = self._census.change(Census(sessions=-len(there)))
-                            await ride.write(self._store.erase_sessions(sorted(numbers), recount, ride.mail))
+                            versions = {row.number: row.version for row in there} if unused else None
+                            erasing = self._store.erase_sessions(
+                                sorted(numbers), recount, ride.mail, readers=reading, versions=versions
+                            )
+                            await ride.write(erasing)
             finally:
                 for row in there:
                     self._cache.forget(row.id)
@@ -103,8 +110,8 @@ class Erasure:
                 return row
             return None
 
-    async def _hand_over(self, numbers: set[int], reader: int) -> None:
-        """Give a fork what it reads of sessions that are about to go.
+    async def _hand_over(self, numbers: set[int], reader: int) -> bool:
+        """Give a fork what it reads of sessions that are about to go; tell whether there was something to do.
 
         All its foreign places lie on the one line that it came from, which the first of them names. If that
         goes, the line is sealed anew for the fork; else the others are found on it.
@@ -112,11 +119,11 @@ class Erasure:
         try:
             fork_id = (await self._cache.get_number(reader)).row.id
         except VaultError:
-            return  # it does not open, so nobody reads anything there; that must not keep the other from going
+            return False  # it does not open, so nobody reads anything there; that must not keep the other from going
         async with self._cache.locked(fork_id) as fork:
             places = fork.journal.foreign
             if not any(place.number in numbers for place in places):
-                return  # done already, before a crash
+                return False  # done already, before a crash
             counts = [await self._transcripts.length(fork, -index - 1) for index in range(len(places))]
             before, whole = fork.row.stored, places[0].number in numbers
             if whole:
@@ -130,6 +137,7 @@ class Erasure:
             draft.released += {place.number for place in places if place.number and (whole or place.number in numbers)}
             await self._cache.commit([draft])
             fork.forget_tail()
+            return True
 
     async def _find_again(self, draft: Draft, index: int, count: int) -> None:
         """Name a foreign place by where it lies on the fork's line now."""

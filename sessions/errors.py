@@ -8,9 +8,11 @@ SessionError
 ├── StaleSession                       another writer changed the session first; safe to try again
 ├── StoreError
 │   ├── StoreHeld                      another process owns the store; carries its pid
+│   ├── Fenced                         others have taken over from this worker; nothing was written
 │   ├── StoreFull                      the disk is full; nothing was written, reads go on
 │   ├── StoreReadOnly                  the folder, the file or this manager only allows reading
 │   │   └── NoStoreYet                 nothing was ever stored there, and who only reads makes nothing
+│   ├── StoreMade                      another program made the store meanwhile; nothing was changed
 │   └── StoreTooNew                    written by a newer Palaver; nothing was changed
 └── VaultError
     ├── KeyRefused                     a key source that must not be used (permissions, size, form)
@@ -78,6 +80,10 @@ class StoreHeld(StoreError):
         super().__init__(f"{path} is held by {self.holder}; stop it first, or open the store read-only")
 
 
+class Fenced(StoreError):
+    """This worker was not heard of for too long, and others have taken over. Nothing was written."""
+
+
 class StoreFull(StoreError):
     """The disk is full. Nothing of the failed write remains; reads go on."""
 
@@ -91,6 +97,10 @@ class NoStoreYet(StoreReadOnly):
 
     def __init__(self, place: str = "here") -> None:
         super().__init__(f"there is no store {place} yet, and this program only reads")
+
+
+class StoreMade(StoreError):
+    """Another program made the store meanwhile. Nothing was changed."""
 
 
 class StoreTooNew(StoreError):

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
+from sessions.errors import Fenced
 from sessions.letter import Letter, LetterState
 from sessions.message import JsonValue
 from sessions.parcel import Parcel
@@ -35,6 +36,8 @@ class Handling(Passenger):
         self.arrived.set()
         self.noting = False
         """Whether any write says that the letter has begun to take effect; for commands, which are not run twice."""
+        self.abandoned = False
+        """Whether another worker goes on with it: then it is left as it is, without a word."""
         self.told = False
         """Whether the person knows that the store takes nothing; they are told once, however often it is tried."""
 
@@ -80,12 +83,20 @@ class Handling(Passenger):
             self.begin({})
         before, parcels = self.letter, self._parcels
         if self._next == before and not parcels:
-            yield None
+            try:
+                yield None
+            except Fenced:
+                self.abandoned = True
+                raise asyncio.CancelledError from None
             return
         self.letter, self._parcels = self._next, []
         self.arrived.clear()
         try:
             yield self._seal(before, self.letter, parcels)
+        except Fenced:
+            self.letter, self._parcels = before, parcels + self._parcels
+            self.abandoned = True
+            raise asyncio.CancelledError from None
         except BaseException:
             self.letter, self._parcels = before, parcels + self._parcels
             raise

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+
+from sessions.coordination import Coordinator
+from sessions.errors import SessionError
 
 MAX_TURNS = 64  # turns that run at once in one process; each holds a connection to the model
 MAX_TURNS_PER_PERSON = 4
+_FIRST_LOOK, _LONGEST_LOOK = 0.05, 0.5  # seconds between looks whether another worker's turn is over
 
 
 class _Lane:
@@ -30,6 +34,12 @@ class Lanes:
         self._all = asyncio.Semaphore(limit)
         self._per_person = per_person
         self._people: dict[str, tuple[asyncio.Semaphore, int]] = {}
+        self._elsewhere: Coordinator | None = None
+        self._unended: set[str] = set()
+
+    def meet(self, coordinator: Coordinator) -> None:
+        """From now on let a turn in only where no other worker runs one in the same session."""
+        self._elsewhere = coordinator
 
     @asynccontextmanager
     async def enter(self, session_id: str, person: str) -> AsyncIterator[None]:
@@ -39,7 +49,7 @@ class Lanes:
         """
         lane = await self._line_up(session_id)
         try:
-            async with self._person(person), self._all:
+            async with self._person(person), self._all, self._alone(session_id):
                 yield
         finally:
             self._leave(session_id, lane)
@@ -56,6 +66,45 @@ class Lanes:
         for place, _ in lane.waiting:
             place.cancel()
         return lane.running.cancel()
+
+    async def stop_elsewhere(self, session_id: str, seconds: float) -> bool:
+        """Have another worker end its turn in a session, and wait so long for that; tell whether one had a turn."""
+        others = self._elsewhere
+        if others is None or not await others.stop_turn(session_id):
+            return False
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while await others.is_running(session_id) and loop.time() < until:  # noqa: ASYNC110  # it is in a database
+            await asyncio.sleep(_FIRST_LOOK)
+        return True
+
+    async def is_busy_elsewhere(self, session_id: str) -> bool:
+        """Tell whether another worker runs a turn in a session."""
+        return self._elsewhere is not None and await self._elsewhere.is_running(session_id)
+
+    @asynccontextmanager
+    async def _alone(self, session_id: str) -> AsyncIterator[None]:
+        """Have the turn in a session among all workers."""
+        others = self._elsewhere
+        if others is None:
+            yield
+            return
+        wait = _FIRST_LOOK
+        while not await others.take_turn(session_id):
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, _LONGEST_LOOK)
+        self._unended.discard(session_id)
+        try:
+            yield
+        finally:
+            await asyncio.shield(self._end(others, session_id))
+
+    async def _end(self, others: Coordinator, session_id: str) -> None:
+        self._unended.add(session_id)
+        for waiting in list(self._unended):  # those that could not be ended while the database was away as well
+            with suppress(SessionError):
+                await others.end_turn(waiting)
+                self._unended.discard(waiting)
 
     async def _line_up(self, session_id: str) -> _Lane:
         lane, task = self._lanes.setdefault(session_id, _Lane()), asyncio.current_task()

@@ -17,11 +17,24 @@ class LetterState(IntEnum):
     finished = 3
 
 
+class Update(NamedTuple):
+    """What a platform sent: a name that is unique within its channel, and where it was said.
+
+    What is said at one place is handled by one worker, in its order; `lane` says that it is for another one's.
+    """
+
+    name: str
+    content: bytes
+    place: str = ""
+    lane: int = 0
+
+
 class Letter(NamedTuple):
     """An update as the platform sent it. `name` is unique within its channel; ids rise in order of arrival.
 
     `attempts` counts the starts of the program at which it had begun to take effect and was still unfinished.
-    `again` says that it may have been worked on before, whatever came of it; it is not stored.
+    `again` says that it may have been worked on before, whatever came of it; it is not stored. `lane` says what one of
+    several workers handles alone.
     """
 
     id: int
@@ -32,3 +45,4 @@ class Letter(NamedTuple):
     attempts: int = 0
     progress: Mapping[str, JsonValue] | None = None
     again: bool = False
+    lane: int = 0

@@ -66,11 +66,10 @@ class Lifecycle:
             return live
         async with self.locks.hold(await self._directory.key_idx(address)):
             live = await self._directory.current(address)
-            if live is None:
-                return await self.create(address)
-            if self._is_due(live):
-                return await self.expire(live, self.begun_with) or live
-            return live
+            if live is not None and self._is_due(live):
+                # None if somebody else has spoken or has reset it meanwhile: then the current one is known.
+                live = await self.expire(live, self.begun_with) or await self._directory.current(address)
+            return live or await self.create(address)
 
     def _is_due(self, live: LiveSession) -> bool:
         return self._resets.due(live, self._now()) is not None and not self._lanes.is_busy(live.row.id)
@@ -80,13 +79,7 @@ class Lifecycle:
     async def create(self, address: Address, profile: Profile | None = None) -> LiveSession:
         """Begin the first session of a key; the caller holds the key's lock."""
         draft = await self._fresh(profile or await self._profile(address))
-        try:
-            await self._cache.commit([draft], self._census.change(Census(sessions=1)))
-        except StaleSession:
-            live = await self._directory.current(address)
-            if live is None:
-                raise
-            return live
+        await self._cache.commit([draft], self._census.change(Census(sessions=1)))
         return await self._kept(draft)
 
     async def begin_aside(self, address: Address, change: ProfileChange) -> LiveSession:
@@ -109,16 +102,17 @@ class Lifecycle:
             profile = change(await self._profile(address))
             if old is None:
                 return await self.create(address, profile)
-            return await self._replace(old, profile, op="new", status=Status.COMPLETED)
+            return await self._replace(old, key_idx, profile, op="new", status=Status.COMPLETED)
 
     async def reset(self, address: Address) -> LiveSession:
         """Archive the current session and start one that keeps its settings."""
-        async with self.locks.hold(await self._directory.key_idx(address)):
-            old = await self._directory.current(address)
+        key_idx = await self._directory.key_idx(address)
+        async with self.locks.hold(key_idx):
+            old = await self._cache.current(key_idx)
             if old is None:
                 return await self.create(address)
             profile = _again(old.profile, self.begun_with)
-            return await self._replace(old, profile, op="reset", status=Status.COMPLETED)
+            return await self._replace(old, key_idx, profile, op="reset", status=Status.COMPLETED)
 
     async def expire(self, old: LiveSession, metadata: Mapping[str, JsonValue] | None = None) -> LiveSession | None:
         """Archive a session because its reset is due; the caller holds the key's lock.
@@ -132,9 +126,12 @@ class Lifecycle:
             await self._hand_on(locked, fresh, op="expire", status=Status.EXPIRED)
         return await self._kept(fresh)
 
-    async def _replace(self, old: LiveSession, profile: Profile, *, op: str, status: Status) -> LiveSession:
+    async def _replace(
+        self, old: LiveSession, key_idx: bytes, profile: Profile, *, op: str, status: Status
+    ) -> LiveSession:
         fresh = await self._fresh(profile)
         async with self._cache.locked(old.row.id) as locked:
+            _check_current(locked, key_idx)
             await self._hand_on(locked, fresh, op=op, status=status)
         return await self._kept(fresh)
 
@@ -188,8 +185,24 @@ class Lifecycle:
 
     async def _kept(self, draft: Draft) -> LiveSession:
         self._cache.add(draft.live)
+        await self._see_to_its_home(draft.live)
         await self._resets.rule(draft.live)
         return draft.live
+
+    async def _see_to_its_home(self, live: LiveSession) -> None:
+        """Look once more where a new session belongs, now that whoever moves those of its key can see it.
+
+        If its chat was moved or its account linked meanwhile, it is set aside there. Raises `StaleSession` then.
+        """
+        place, moved = (live.profile.address, live.profile.scope), False
+        while (key_idx := await self._directory.index(*place)) != live.row.key_idx:
+            async with self._cache.locked(live.row.id) as live:
+                draft = self._ended(live, Status.PAUSED)
+                draft.row.key_idx, draft.row.owner_idx = key_idx, await self._directory.owner_idx(*place)
+                await self._cache.commit([draft])
+            moved = True
+        if moved:
+            raise _moved_on()
 
     async def _profile(self, address: Address) -> Profile:
         scope = await self._directory.scope(address)
@@ -204,20 +217,36 @@ class Lifecycle:
             target = await self._cache.get(session_id)
             if target.row.key_idx != key_idx:
                 raise NotFound("session", session_id)
-            await self.activate(target, paused=Status.PAUSED)
-            return target
+            return await self.activate(target, paused=Status.PAUSED)
 
-    async def activate(self, target: LiveSession, *, paused: Status, token: str = "", undone: bool = False) -> None:
+    async def activate(
+        self,
+        target: LiveSession,
+        *,
+        paused: Status,
+        place: Place | None = None,
+        token: str = "",
+        undone: bool = False,
+    ) -> LiveSession:
         """Make `target` current instead of whichever session is; the caller holds the key's lock.
 
-        With `token` the step is recorded in both journals as taken back or done again.
+        With `token` the step is recorded in both journals as taken back or done again; with `place` it must be the one
+        where the current session stands. Gives the session as it is then.
         """
-        current = await self._cache.current(target.row.key_idx)
+        key_idx = target.row.key_idx
+        current = await self._cache.current(key_idx)
         if current is not None and current.row.id == target.row.id:
-            return
+            if place is not None:
+                raise _moved_on()
+            return current
         others = [] if current is None else [current.row.id]
-        await self._resets.rule(target)
         async with self._cache.locked_all(*others, target.row.id) as locked:
+            for other in others:
+                _check_current(locked[other], key_idx)
+            if locked[target.row.id].row.key_idx != key_idx:
+                raise _moved_on()
+            if place is not None and [locked[other].place for other in others] != [place]:
+                raise _moved_on()
             drafts = [self._ended(locked[other], paused) for other in others]
             draft = Draft(locked[target.row.id], self._now())
             draft.row.status = Status.ACTIVE.value
@@ -226,9 +255,9 @@ class Lifecycle:
             drafts.append(draft)
             for each in drafts if token else ():
                 each.note(EntryKind.taken_back, token=token, undone=undone)
-            draft.live.rule = target.rule
             self._resets.settle(draft)
             await self._cache.commit(drafts)
+            return draft.live
 
     async def fork(self, source: LiveSession, *, title: str | None, aside: bool = False) -> LiveSession:
         """Begin a session that goes on from where `source` stands, sharing its messages.
@@ -238,11 +267,16 @@ class Lifecycle:
         Shared and not copied: a fork costs one commit whatever the length. When the source is erased the
         shared messages are sealed anew for the fork first, so its key can be destroyed for good.
         """
-        async with self.locks.hold(source.row.key_idx):
-            current = None if aside else await self._cache.current(source.row.key_idx)
+        key_idx = source.row.key_idx
+        async with self.locks.hold(key_idx):
+            current = None if aside else await self._cache.current(key_idx)
             others = [] if current is None else [current.row.id]
             async with self._cache.locked_all(source.row.id, *others) as locked:
                 live = locked[source.row.id]
+                if live.row.key_idx != key_idx:
+                    raise _moved_on()
+                for other in others:
+                    _check_current(locked[other], key_idx)
                 draft = await self._fresh(self._forked(live, title))
                 if aside:
                     draft.row.status = Status.PAUSED.value
@@ -289,8 +323,7 @@ class Lifecycle:
         live = await self._cache.get(session_id)
         async with self.locks.hold(live.row.key_idx):
             if status is Status.ACTIVE and not Status(live.row.status).is_current:
-                await self.activate(live, paused=Status.PAUSED)
-                return live
+                return await self.activate(live, paused=Status.PAUSED)
             async with self._cache.locked(session_id) as locked:
                 if status is Status.ERROR and not Status(locked.row.status).is_current:
                     raise InvalidValue("only the current session can be in error")
@@ -310,6 +343,16 @@ class Lifecycle:
             self._resets.settle(draft)
             if draft.row.next_reset_at != locked.row.next_reset_at:
                 await self._cache.commit([draft])
+
+
+def _check_current(live: LiveSession, key_idx: bytes) -> None:
+    """See to it that a session whose lock was waited for is still what it was looked up as."""
+    if live.row.key_idx != key_idx or not Status(live.row.status).is_current:
+        raise _moved_on()
+
+
+def _moved_on() -> StaleSession:
+    return StaleSession("the conversation was changed by another writer")
 
 
 def _again(profile: Profile, metadata: Mapping[str, JsonValue]) -> Profile:

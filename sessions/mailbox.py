@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from sessions.census import CensusKeeper
 from sessions.cipher import Unopened
+from sessions.coordination import LANES
 from sessions.errors import Tampered
 from sessions.handling import Handling, current, handled
-from sessions.letter import Letter, LetterState
+from sessions.letter import Letter, LetterState, Update
+from sessions.mail_ids import TIME_BITS, MailIds
 from sessions.message import JsonValue
 from sessions.parcel import Parcel
 from sessions.plain_json import encode_json
@@ -24,13 +26,14 @@ from sessions.records import ALL_SENT, Census, LetterRow, Mail, ParcelRow
 from sessions.session_key import length_prefixed
 from sessions.store import Store
 from sessions.vault import Vault
+from sessions.worker import Worker
 
 REMEMBERED = timedelta(days=8)  # Telegram chooses its next update id at random after a week of silence
 Judge = Callable[[str, bytes], bool]
 """Decides about a parcel by its channel and its content."""
 
 _LENGTH, _NUMBERS = struct.Struct(">I"), struct.Struct(">qqq")
-_TIME_BITS = 20  # an id is milliseconds since 1970 and a number below a million
+CLAIMED = 200  # letters or parcels that are taken at a time
 
 
 class Mailbox:
@@ -42,16 +45,40 @@ class Mailbox:
         self._store, self._vault, self._census, self._now = store, vault, census, now
         self._discarded: set[int] = set()
         self._attended: set[str] = set()
-        self._last_id = last_id  # a clock that was set back must not give an id twice
+        self._ids = MailIds(now, last_id)
+        self._worker: Worker | None = None
+
+    @property
+    def worker(self) -> Worker | None:
+        """This program among those that share the work; None where it does everything."""
+        return self._worker
+
+    def join(self, worker: Worker) -> None:
+        """From now on handle and deliver only what is this worker's."""
+        self._worker = worker
+
+    def lane(self, channel: str, place: str) -> int:
+        """Tell what goes with a place of a channel; 0 where nothing is divided."""
+        if self._worker is None:
+            return 0
+        digest = self._vault.index("mail/lane", length_prefixed(channel, place))
+        return 1 + int.from_bytes(digest[:8], "big") % LANES
 
     # -- what comes in -------------------------------------------------------------------------
 
-    async def receive(self, channel: str, updates: Iterable[tuple[str, bytes]]) -> list[Letter]:
-        """Store updates, each a name and a content; give those that were not known yet, in their order.
+    def _lane_of(self, channel: str, update: Update) -> int:
+        elsewhere = self._worker is not None and 0 < update.lane <= LANES
+        return update.lane if elsewhere else self.lane(channel, update.place)
 
-        They are durable when this returns.
+    async def receive(self, channel: str, updates: Iterable[Update | tuple[str, bytes]]) -> list[Letter]:
+        """Store updates; give those that were not known yet, in their order.
+
+        They are durable when this returns. Where several workers share the work each takes what is its own by `claim`.
         """
-        letters = [Letter(self._new_id(), channel, name, content) for name, content in updates]
+        letters = [
+            Letter(self._new_id(), channel, update.name, update.content, lane=self._lane_of(channel, update))
+            for update in (Update(*update) for update in updates)
+        ]
         if not letters:
             return []
         rows = [self._letter_row(letter) for letter in letters]
@@ -63,8 +90,27 @@ class Mailbox:
 
         Counts the attempt of those that had begun. One that does not open is left out and stays; `verify` tells of it.
         """
+        return await self._taken_up([(row, True) for row in await self._store.letters(self._channel(channel))])
+
+    async def claim(self, channel: str, limit: int = CLAIMED) -> list[Letter]:
+        """Take what came in for this worker and it has not yet, oldest first; at most so much, nothing at the end.
+
+        Counts the attempt of those that another worker had begun.
+        """
+        coordinator = self._store.coordinator
+        if coordinator is None:
+            return []
+        claimed = await coordinator.claim_letters(self._channel(channel), limit)
+        return await self._taken_up([(letter.row, letter.before != 0) for letter in claimed])
+
+    async def disclaim(self, channel: str, kept: Collection[int]) -> None:
+        """Have all letters but these be claimed once more: after an error nobody knows what was taken."""
+        if self._store.coordinator is not None:
+            await self._store.coordinator.disclaim_letters(self._channel(channel), list(kept))
+
+    async def _taken_up(self, rows: Iterable[tuple[LetterRow, bool]]) -> list[Letter]:
         letters, tried = [], []
-        for row in await self._store.letters(self._channel(channel)):
+        for row, again in rows:
             try:
                 letter = self._open_letter(row)
             except Tampered:
@@ -72,7 +118,7 @@ class Mailbox:
             if letter.state is LetterState.begun:
                 letter = letter._replace(attempts=letter.attempts + 1)
                 tried.append(self._letter_row(letter))
-            letters.append(letter._replace(again=True))
+            letters.append(letter._replace(again=again))
         if tried:
             counted = self._census.change(Census(steps=len(tried)))
             await self._store.post(Mail(tuple(tried), recount=counted))
@@ -86,9 +132,17 @@ class Mailbox:
 
     # -- what goes out -------------------------------------------------------------------------
 
-    def parcel(self, channel: str, content: bytes) -> Parcel:
+    def parcel(self, channel: str, content: bytes, place: str = "") -> Parcel:
         """Make a parcel; it is stored with the next write of the handling it belongs to, or by `post`."""
-        return Parcel(self._new_id(), channel, content)
+        return Parcel(self._new_id(), channel, content, lane=self.lane(channel, place))
+
+    def delivers(self, parcel: Parcel) -> bool:
+        """Tell whether a parcel is this program's to deliver."""
+        return self._worker is None or self._worker.has(parcel.lane)
+
+    async def still_delivers(self, parcel: Parcel) -> bool:
+        """Tell, right before it is delivered, whether a parcel is still this program's."""
+        return self._worker is None or await self._worker.sure(parcel.lane)
 
     async def post(self, parcel: Parcel) -> None:
         """Store a parcel, together with what the handling of a letter still has to write."""
@@ -101,8 +155,23 @@ class Mailbox:
 
     async def unsent(self, channel: str) -> list[Parcel]:
         """Give what the platform does not have yet, oldest first. What does not open is left out and stays."""
+        return self._opened_parcels(await self._store.parcels(self._channel(channel)))
+
+    async def claim_parcels(self, channel: str, limit: int = CLAIMED) -> list[Parcel]:
+        """Take what this worker is to deliver, as `claim` does."""
+        coordinator = self._store.coordinator
+        if coordinator is None:
+            return []
+        return self._opened_parcels(await coordinator.claim_parcels(self._channel(channel), limit))
+
+    async def disclaim_parcels(self, channel: str, kept: Collection[int]) -> None:
+        """Have all parcels but these be claimed once more."""
+        if self._store.coordinator is not None:
+            await self._store.coordinator.disclaim_parcels(self._channel(channel), list(kept))
+
+    def _opened_parcels(self, rows: Iterable[ParcelRow]) -> list[Parcel]:
         parcels = []
-        for row in await self._store.parcels(self._channel(channel)):
+        for row in rows:
             try:
                 parcels.append(self._open_parcel(row))
             except Tampered:
@@ -148,7 +217,7 @@ class Mailbox:
 
     async def forget(self) -> int:
         """Forget what was handled and sent more than `REMEMBERED` ago; give the number of records."""
-        before = self._now() - REMEMBERED // timedelta(milliseconds=1) << _TIME_BITS
+        before = self._now() - REMEMBERED // timedelta(milliseconds=1) << TIME_BITS
         return await self._store.forget_mail(before, self._census.change)
 
     async def verify(self) -> int:
@@ -161,8 +230,7 @@ class Mailbox:
     # -- sealing -------------------------------------------------------------------------------
 
     def _new_id(self) -> int:
-        self._last_id = max(self._last_id + 1, self._now() << _TIME_BITS)
-        return self._last_id
+        return self._ids.next() if self._worker is None else self._ids.next_in(self._worker.slot)
 
     def _channel(self, channel: str) -> bytes:
         return self._vault.index("mail/channel", channel.encode())
@@ -182,7 +250,7 @@ class Mailbox:
 
     def _letter_row(self, letter: Letter) -> LetterRow:
         name = self._vault.index("mail/name", length_prefixed(letter.channel, letter.name))
-        row = LetterRow(letter.id, name, self._channel(letter.channel), letter.state, letter.attempts, b"")
+        row = LetterRow(letter.id, name, self._channel(letter.channel), letter.state, letter.attempts, b"", letter.lane)
         if letter.state is LetterState.finished:
             return row._replace(body=self._vault.mail.mac(self._letter_aad(row)))
         said: dict[str, JsonValue] = {"channel": letter.channel, "name": letter.name}
@@ -190,7 +258,8 @@ class Mailbox:
         return row._replace(body=self._vault.mail.seal(self._letter_aad(row), _framed(said, letter.content)))
 
     def _parcel_row(self, parcel: Parcel) -> ParcelRow:
-        row = ParcelRow(parcel.id, self._channel(parcel.channel), parcel.sent, b"")
+        holder = self._worker.id if self._worker is not None and self.delivers(parcel) else 0
+        row = ParcelRow(parcel.id, self._channel(parcel.channel), parcel.sent, b"", parcel.lane, holder)
         if parcel.sent == ALL_SENT:
             return row._replace(body=self._vault.mail.mac(self._parcel_aad(row)))
         sealed = self._vault.mail.seal(self._parcel_aad(row), _framed({"channel": parcel.channel}, parcel.content))
@@ -201,14 +270,14 @@ class Mailbox:
         channel, name, progress = said.get("channel"), said.get("name"), said.get("progress")
         if not isinstance(channel, str) or not isinstance(name, str) or not isinstance(progress, dict | None):
             raise Tampered("a letter")
-        return Letter(row.id, channel, name, content, LetterState(row.state), row.attempts, progress)
+        return Letter(row.id, channel, name, content, LetterState(row.state), row.attempts, progress, lane=row.lane)
 
     def _open_parcel(self, row: ParcelRow) -> Parcel:
         said, content = self._opened(self._parcel_aad(row), row.body)
         channel = said.get("channel")
         if not isinstance(channel, str):
             raise Tampered("a parcel")
-        return Parcel(row.id, channel, content, row.sent)
+        return Parcel(row.id, channel, content, row.sent, row.lane)
 
     def _opened(self, aad: bytes, body: bytes) -> tuple[dict[str, JsonValue], bytes]:
         try:

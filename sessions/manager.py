@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time as clock_time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime, time, timedelta
@@ -20,7 +20,16 @@ from sessions.checkpoint import Checkpoint
 from sessions.cipher import Entropy
 from sessions.context import STRATEGIES, Context, StrategyName
 from sessions.erasure import Receipt
-from sessions.errors import InvalidValue, KeyRefused, NoStoreYet, NotFound, NothingToUndo, SessionError
+from sessions.errors import (
+    InvalidValue,
+    KeyRefused,
+    NoStoreYet,
+    NotFound,
+    NothingToUndo,
+    SessionError,
+    StaleSession,
+    StoreMade,
+)
 from sessions.keys import KeyProvider, RawKey
 from sessions.lanes import Lanes
 from sessions.lifecycle import MAX_TITLE
@@ -38,8 +47,9 @@ from sessions.message import (
     clean_text,
 )
 from sessions.parts import Clock, Options, Parts
+from sessions.persistence import persistent, persistent_for_current
 from sessions.profile import Profile
-from sessions.records import SessionRow
+from sessions.records import Foundation, SessionRow
 from sessions.reset_policy import ResetPolicy, parse_daily
 from sessions.reset_rule import ResetRule, ResetRules
 from sessions.reset_warning import ResetWarning
@@ -55,10 +65,12 @@ from sessions.tokens import ByteEstimate, TokenCounter
 from sessions.turn import Turn, TurnOutcome
 from sessions.vault import Vault
 from sessions.visible import check_name
+from sessions.worker import Worker
 
 if TYPE_CHECKING:  # what only operators need is loaded when it is asked for
     from sessions.arrivals import Arrivals
     from sessions.catalogue import Catalogue
+    from sessions.exchange.exchange import Exchange
     from sessions.export.transcript import Transcript
     from sessions.keyring import Keyring
     from sessions.operator_parts import OperatorParts
@@ -90,6 +102,8 @@ class SessionManager:
         self._clock, self._read_only, self._entropy = options.clock, read_only, entropy
         self.lanes = Lanes()
         self._operator_parts: OperatorParts | None = None
+        self._exchange: Exchange | None = None
+        self._worker: Worker | None = None
 
     @classmethod
     def open(
@@ -154,27 +168,37 @@ class SessionManager:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let go of the store and of every key."""
+        if self._worker is not None:
+            await self._worker.stop()
         self._parts.cache.clear()
         await self._store.close()
 
     async def _start(self) -> None:
         foundation = await self._store.open()
-        if foundation is None:
-            if self._read_only:
-                raise NoStoreYet
-            vault, foundation = Vault.found(self._providers, self._now(), self._entropy)
-            census = CensusKeeper(vault.census, vault.install_id)
-            await self._store.found(foundation, census.first())
-        else:
-            vault = Vault.unlock(foundation, self._providers, self._entropy)
-            census = CensusKeeper(vault.census, vault.install_id)
-            await self._store.ready()
-        self._vault, self._census, self._operator_parts = vault, census, None
+        if foundation is None and self._read_only:
+            raise NoStoreYet
+        vault = await (self._found() if foundation is None else self._unlock(foundation))
+        census = CensusKeeper(vault.census, vault.install_id)
+        self._vault, self._census, self._operator_parts, self._exchange = vault, census, None, None
         last_mail = await self._store.last_mail()
         self._parts = Parts.assemble(
             self._store, vault, census, self._options, self.lanes, self._now, last_mail=last_mail
         )
         await self._parts.resets.follow_rules(self._now(), keep=not self._read_only)
+
+    async def _unlock(self, foundation: Foundation) -> Vault:
+        vault = Vault.unlock(foundation, self._providers, self._entropy)
+        await self._store.ready()
+        return vault
+
+    async def _found(self) -> Vault:
+        """Make a new store, unless another program that shares it did so meanwhile."""
+        vault, foundation = Vault.found(self._providers, self._now(), self._entropy)
+        try:
+            await self._store.found(foundation, CensusKeeper(vault.census, vault.install_id).first())
+        except StoreMade:
+            return await self._unlock(await self._store.foundation())
+        return vault
 
     @property
     def _operators(self) -> OperatorParts:
@@ -224,16 +248,56 @@ class SessionManager:
         return self._operators.rotation
 
     @property
+    def exchange(self) -> Exchange:
+        """What goes between this store and others, of the same person or of others."""
+        if self._exchange is None:
+            from sessions.exchange.exchange import Exchange
+
+            operators = self._operators
+            self._exchange = Exchange(
+                parts=self._parts,
+                store=self._store,
+                vault=self._vault,
+                census=self._census,
+                exporter=operators.exporter,
+                key_lock=operators.keyring.lock,
+                lanes=self.lanes,
+                now=self._now,
+            )
+        return self._exchange
+
+    @property
     def mailbox(self) -> Mailbox:
         """What comes in from platforms and goes out to them."""
         return self._parts.mailbox
 
+    @property
+    def worker(self) -> Worker | None:
+        """This program among those that share the work on the store, once it has joined them."""
+        return self._worker
+
+    async def join(self, *, shares: bool, on_time: Callable[[int], None] = lambda _: None) -> Worker | None:
+        """Become one of the programs that share the work on the store, if it is for several; until it is closed.
+
+        `shares` says whether it takes part of what comes in; `on_time` is told the database's time, in ms since 1970.
+        """
+        coordinator = self._store.coordinator
+        if coordinator is None or self._worker is not None:
+            return self._worker
+        worker = Worker(coordinator, self.lanes, on_time=on_time, forget=self._parts.cache.clear)
+        await worker.start(shares=shares)
+        self._parts.mailbox.join(worker)
+        self._worker = worker
+        return worker
+
     # -- sessions ------------------------------------------------------------------------------
 
+    @persistent_for_current
     async def get_or_create_session(self, address: Address) -> Session:
         """Give the session for the next message of this address; a reset that is due comes first."""
         return (await self._parts.lifecycle.get_or_create(address)).snapshot()
 
+    @persistent_for_current
     async def current_session(self, address: Address) -> Session | None:
         """Give the session that takes the next message of this address, if there is one."""
         live = await self._parts.directory.current(address)
@@ -258,6 +322,7 @@ class SessionManager:
         """Archive the current session and start one with default settings."""
         return await self.create_session(address, title=title)
 
+    @persistent_for_current
     async def create_session(
         self,
         address: Address,
@@ -288,14 +353,17 @@ class SessionManager:
         """Give this metadata to whatever the people of this program begin from now on."""
         self._parts.lifecycle.begun_with = clean_metadata(metadata)
 
+    @persistent_for_current
     async def reset(self, address: Address) -> Session:
         """Archive the current session and start one that keeps its settings."""
         return (await self._parts.lifecycle.reset(address)).snapshot()
 
+    @persistent
     async def switch_session(self, address: Address, session_id: str) -> Session:
         """Go on with another of this address's own sessions; the current one is set aside."""
         return (await self._parts.lifecycle.switch(address, session_id)).snapshot()
 
+    @persistent
     async def update_session(
         self,
         session_id: str,
@@ -326,6 +394,7 @@ class SessionManager:
             await self._parts.lifecycle.reschedule(live)
         return live.snapshot()
 
+    @persistent
     async def amend_session(
         self,
         session_id: str,
@@ -345,10 +414,12 @@ class SessionManager:
 
         return (await self._parts.lifecycle.set_profile(session_id, change)).snapshot()
 
+    @persistent
     async def set_status(self, session_id: str, status: Status) -> Session:
         """Set a status. Making a session active sets aside the one that was current."""
         return (await self._parts.lifecycle.set_status(session_id, status)).snapshot()
 
+    @persistent
     async def fork(self, session_id: str, *, title: str | None = None, aside: bool = False) -> Session:
         """Begin a session that goes on from where this one stands; this one is set aside as it is.
 
@@ -361,6 +432,7 @@ class SessionManager:
         """Erase a session for good, key and all; give the number of messages erased."""
         return (await self.erase_sessions([session_id])).messages
 
+    @persistent
     async def erase_sessions(self, session_ids: Sequence[str]) -> Receipt:
         """Erase sessions for good, whoever they belong to: all of them or, if one is not there, none (`NotFound`)."""
         return await self._parts.erasure.erase(await self._rows(session_ids))
@@ -381,6 +453,7 @@ class SessionManager:
 
     # -- messages ------------------------------------------------------------------------------
 
+    @persistent
     async def add_message(
         self,
         session_id: str,
@@ -421,6 +494,7 @@ class SessionManager:
     async def get_history(
         self, session_id: str, *, limit: int | None = 50, format: Literal["markdown", "text"]
     ) -> str: ...
+    @persistent
     async def get_history(
         self,
         session_id: str,
@@ -442,11 +516,18 @@ class SessionManager:
 
     async def iter_history(self, session_id: str, *, page: int = 500) -> AsyncGenerator[Message, None]:
         """Go through the whole conversation, oldest message first, `page` messages in memory at a time."""
-        live = await self._parts.cache.get(session_id)
-        async for messages in self._parts.transcripts.pages(live, page=page):
-            for message in messages:
-                yield message
+        seen = 0
+        while True:
+            live = await self._parts.cache.get(session_id)
+            with contextlib.suppress(StaleSession):  # what it goes on from was erased meanwhile: it is its own now
+                async for messages in self._parts.transcripts.pages(live, page=page):
+                    for message in messages:
+                        if message.seq > seen:
+                            seen = message.seq
+                            yield message
+                return
 
+    @persistent
     async def get_context_history(
         self, session_id: str, *, max_tokens: int, strategy: StrategyName = "smart"
     ) -> Context:
@@ -464,6 +545,7 @@ class SessionManager:
             return await self._parts.summaries.context(live, max_tokens)
         raise InvalidValue(f"strategy {strategy!r} is not one of {', '.join(STRATEGIES)}")
 
+    @persistent
     async def compact(self, session_id: str, *, instructions: str | None = None, max_tokens: int = 4_000) -> Message:
         """Make a summary of everything but the newest turns now, whatever the length."""
         live = await self._parts.cache.get(session_id)
@@ -474,6 +556,7 @@ class SessionManager:
         sessions = await self._parts.directory.list_for(address)
         return await search(sessions, words, limit=limit, cache=self._parts.cache, transcripts=self._parts.transcripts)
 
+    @persistent
     async def export(self, session_id: str, *, format: str = "markdown", include_metadata: bool = True) -> str:  # noqa: A002
         """Write a conversation as markdown, json (complete and lossless), html or text."""
         from sessions.export.formats import export, parse_format
@@ -484,6 +567,7 @@ class SessionManager:
             await self._parts.audit.note(AuditKind.EXPORT, session=session_id, format=wanted)
         return export(transcript, format=wanted, include_metadata=include_metadata)
 
+    @persistent
     async def transcript(self, session_id: str, *, exported_at: datetime | None = None) -> Transcript:
         """Gather a conversation to be written down: of one moment, with all branches and checkpoints."""
         exporter = self._operators.exporter
@@ -498,6 +582,7 @@ class SessionManager:
         """Gather conversations one after the other, as they are stored; the error of one keeps no other back."""
         return self._operators.exporter.several(session_ids, exported_at)
 
+    @persistent
     async def import_session(
         self,
         transcript: Transcript,
@@ -521,6 +606,7 @@ class SessionManager:
 
     # -- the line of time ----------------------------------------------------------------------
 
+    @persistent
     async def save_checkpoint(self, session_id: str, *, name: str, description: str = "") -> Checkpoint:
         """Name the place where a session stands."""
         return await self._parts.timeline.save(session_id, name, description)
@@ -533,15 +619,18 @@ class SessionManager:
         """Find a session's checkpoint by number, id or name. Raises `NotFound` or `Ambiguous`."""
         return await self._parts.timeline.find(session_id, which)
 
+    @persistent
     async def restore_checkpoint(self, checkpoint_id: str) -> Session:
         """Go back to a checkpoint. What was said since stays reachable."""
         with self._parts.audit.noting(AuditKind.RESTORE, checkpoint=checkpoint_id):
             return (await self._parts.timeline.restore(checkpoint_id)).snapshot()
 
+    @persistent
     async def delete_checkpoint(self, checkpoint_id: str) -> Checkpoint:
         """Remove a checkpoint; the messages stay."""
         return await self._parts.timeline.delete(checkpoint_id)
 
+    @persistent
     async def clear_history(self, session_id: str) -> Session:
         """Start the session's conversation from nothing; settings, checkpoints and the way back stay."""
         return (await self._parts.timeline.clear(session_id)).snapshot()
@@ -558,10 +647,13 @@ class SessionManager:
         """Tell whether `redo` has something to do."""
         return await self._parts.timeline.can_redo(address)
 
-    async def _repeat(self, once: Callable[[Address], Awaitable[Step]], address: Address, steps: int) -> list[Step]:
+    async def _repeat(
+        self, once: Callable[[Address], Coroutine[object, object, Step]], address: Address, steps: int
+    ) -> list[Step]:
         """Go step by step; running out of steps after the first is no error."""
         if not 1 <= steps <= MAX_STEPS:
             raise InvalidValue(f"steps must be from 1 to {MAX_STEPS}, got {steps}")
+        once = persistent_for_current(once)
         done = [await once(address)]
         with contextlib.suppress(NothingToUndo):
             while len(done) < steps:
@@ -570,6 +662,7 @@ class SessionManager:
 
     # -- turns ---------------------------------------------------------------------------------
 
+    @persistent
     async def begin_turn(
         self,
         session_id: str,
@@ -585,6 +678,7 @@ class SessionManager:
         question = Message(0, "user", data.decode(), self._now(), author=named, metadata=about)
         return await self._parts.turns.begin(session_id, question, data)
 
+    @persistent_for_current
     async def revise_message(self, address: Address, *, source: str, content: str) -> bool:
         """Give a message that this person edited its new text; tell whether it was found in the conversation here.
 
@@ -598,10 +692,12 @@ class SessionManager:
         """Take up a turn that was begun before the program ended; see `Handling.progress`."""
         return await self._parts.turns.again(session_id, seq, position)
 
+    @persistent
     async def retry_turn(self, session_id: str) -> Turn:
         """Go back to the last thing a person said, for another reply."""
         return await self._parts.turns.retry(session_id)
 
+    @persistent
     async def finish_turn(
         self,
         turn: Turn,
@@ -636,6 +732,16 @@ class SessionManager:
         """Keep a note of a program, sealed: a small JSON object. The name is kept as a keyed hash."""
         await self._parts.preferences.set_note(name, clean_metadata(value))
 
+    async def change_note(
+        self, name: str, change: Callable[[Mapping[str, JsonValue]], Mapping[str, JsonValue]]
+    ) -> Mapping[str, JsonValue]:
+        """Have a note say what `change` makes of it, whoever else changes it; give what it says then.
+
+        `change` may run several times, on what is noted by then, and does nothing else.
+        """
+        return await self._parts.preferences.change_note(name, lambda said: clean_metadata(change(said)))
+
+    @persistent
     async def move_chat(self, platform: str, account: str, old: str, new: str) -> None:
         """Note that the platform gave a chat a new id: its conversations go on. Telling it again changes nothing."""
         await self._parts.preferences.move_chat(platform, account, old, new)
@@ -644,11 +750,13 @@ class SessionManager:
         """Give the id that the platform knows the chat of an address by today."""
         return await self._parts.preferences.chat_now(address)
 
+    @persistent
     async def link(self, main: Address, other: Address) -> int:
         """Let another account share a person's per-peer conversations; give the number of sessions that joined."""
         with self._parts.audit.noting(AuditKind.LINK, joined=True):
             return await self._parts.links.link(main, other)
 
+    @persistent
     async def unlink(self, address: Address) -> int:
         """Let an account stand alone again, with the sessions that began there; give their number."""
         with self._parts.audit.noting(AuditKind.LINK, joined=False):
@@ -662,6 +770,7 @@ class SessionManager:
         """List the sessions of an account that a link would share."""
         return await self._parts.links.joining(address)
 
+    @persistent
     async def set_scope(self, address: Address, scope: Scope | str) -> Scope:
         """Choose the scope of a person in a chat. Conversations under the other scopes are kept."""
         chosen = Scope.parse(scope)
@@ -673,6 +782,7 @@ class SessionManager:
         """Give the reset policy that holds for a session, and which rule it comes from."""
         return await self._parts.resets.rule(await self._parts.cache.get(session_id))
 
+    @persistent_for_current
     async def set_chat_resets(
         self,
         address: Address,
@@ -698,6 +808,7 @@ class SessionManager:
         await self._parts.lifecycle.reschedule(live)
         return await self._parts.resets.rule(live)
 
+    @persistent_for_current
     async def reset_if_due(self, address: Address) -> ResetEvent | None:
         """Carry out the reset of this address's session if it is due, and tell of it.
 
@@ -725,6 +836,7 @@ class SessionManager:
         """
         return await self._parts.warnings.run()
 
+    @persistent_for_current
     async def keep_session(self, address: Address) -> PlannedReset | None:
         """Leave the coming reset of this address's session out, once; give the one that comes next instead.
 
@@ -733,6 +845,7 @@ class SessionManager:
         live = await self._parts.directory.current(address)
         return None if live is None else self._parts.sweep.next(await self._parts.postponement.keep(live.row.id))
 
+    @persistent_for_current
     async def snooze_reset(self, address: Address, *, for_: timedelta = timedelta(hours=1)) -> PlannedReset | None:
         """Put the reset of this address's session off until `for_` from now; give when it comes.
 
@@ -767,7 +880,8 @@ class SessionManager:
         )
         erased = 0
         for start in range(0, len(rows), AT_ONCE):
-            erased += (await self._parts.erasure.erase(rows[start : start + AT_ONCE], unused=True)).sessions
+            erase = persistent(self._parts.erasure.erase)
+            erased += (await erase(rows[start : start + AT_ONCE], unused=True)).sessions
         return erased
 
     async def cleanup_preview(
@@ -786,6 +900,7 @@ class SessionManager:
         rows = await self._operators.persons.owned([address, *others])
         return [self._parts.directory.snapshot(row) for row in rows]
 
+    @persistent
     async def erase_person(
         self,
         address: Address,

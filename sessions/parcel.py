@@ -6,9 +6,13 @@ from typing import NamedTuple
 
 
 class Parcel(NamedTuple):
-    """An answer as the channel will render it. `sent` counts the parts that the platform has already taken."""
+    """An answer as the channel will render it. `sent` counts the parts that the platform has already taken.
+
+    `lane` says what one of several workers delivers alone.
+    """
 
     id: int
     channel: str
     content: bytes
     sent: int = 0
+    lane: int = 0

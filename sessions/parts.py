@@ -88,9 +88,17 @@ class Parts:
     ) -> Self:
         """Make the parts, those that others need first."""
         audit = Audit(store, vault.audit, vault.install_id, census, now)
-        preferences = Preferences(store, vault, census, remember=not options.read_only)
+        shared = store.coordinator is not None
+        preferences = Preferences(store, vault, census, remember=not (options.read_only or shared))
         resets = Resets(preferences, options.rules)
-        cache = SessionCache(store, vault, resets.rule, size=options.hot_sessions, remember=not options.read_only)
+        cache = SessionCache(
+            store,
+            vault,
+            resets.find_rule,
+            size=options.hot_sessions,
+            remember=not options.read_only,
+            shared=shared,
+        )
         transcripts = Transcripts(store, cache, resets.after, hot=options.hot_messages)
         noting = None if options.read_only else audit
         directory = Directory(store, vault, cache, preferences, resets, options.scope, noting)

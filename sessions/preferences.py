@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +14,8 @@ from sessions.account import Account
 from sessions.address import Address
 from sessions.census import CensusKeeper
 from sessions.cipher import Unopened
-from sessions.errors import Tampered
+from sessions.errors import InvalidValue, StaleSession, Tampered
+from sessions.gathering import Gathering
 from sessions.keyed_locks import KeyedLocks
 from sessions.message import JsonValue
 from sessions.passengers import riding
@@ -29,7 +31,11 @@ from sessions.vault import Vault
 _REMEMBERED = 4096
 TOGETHER = 500  # opened in one go, so that nobody waits long
 
+TRIES = 20  # to write while others write
+
 Judge = Callable[[Mapping[str, JsonValue]], bool]
+Change = Callable[[Mapping[str, JsonValue]], Mapping[str, JsonValue]]
+"""Makes what is to be said of what is said now. It may run several times, so it does nothing else."""
 
 
 class RulesInForce(NamedTuple):
@@ -41,10 +47,11 @@ class RulesInForce(NamedTuple):
 
 
 class Preferences:
-    """Reads and writes sealed preferences; the newest few thousand stay in memory."""
+    """Reads and writes sealed preferences; the newest few thousand stay in memory, unless others write as well."""
 
     def __init__(self, store: Store, vault: Vault, census: CensusKeeper, *, remember: bool) -> None:
         self._store, self._vault, self._census = store, vault, census
+        self._rows: Gathering[bytes, PreferenceRow] = Gathering(self._read)
         self._remembered = _REMEMBERED if remember else 0
         self._known: OrderedDict[bytes, tuple[int, Mapping[str, JsonValue]]] = OrderedDict()
         self._locks = KeyedLocks()
@@ -83,6 +90,15 @@ class Preferences:
         said: dict[str, JsonValue] = {"rules": rules.described, "since": rules.since_ms, "applied": rules.applied}
         await self._put(self._vault.index("preference/rules", b""), said)
 
+    async def rules_applied(self, rules: RulesInForce) -> None:
+        """Note that all stored times follow these rules, if they are still the ones in force."""
+        known = {"rules": rules.described, "since": rules.since_ms}
+
+        def change(said: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+            return {**said, "applied": True} if known.items() <= said.items() else said
+
+        await self._change(self._vault.index("preference/rules", b""), change)
+
     async def note(self, name: str) -> Mapping[str, JsonValue]:
         """Give what a program noted under a name; nothing if it never did."""
         return (await self._get(self._vault.index("preference/note", name.encode())))[1]
@@ -90,6 +106,10 @@ class Preferences:
     async def set_note(self, name: str, value: Mapping[str, JsonValue]) -> None:
         """Keep a note of a program."""
         await self._put(self._vault.index("preference/note", name.encode()), value)
+
+    async def change_note(self, name: str, change: Change) -> Mapping[str, JsonValue]:
+        """Have a note say what `change` makes of what it says; others may change it at the same time."""
+        return await self._change(self._vault.index("preference/note", name.encode()), change)
 
     async def chat_before(self, address: Address) -> str:
         """Give the id under which a chat is known here: the platform may have given it another one since."""
@@ -104,9 +124,9 @@ class Preferences:
     async def move_chat(self, platform: str, account: str, old: str, new: str) -> None:
         """Note that a chat has a new id. Telling it again changes nothing."""
         was = str((await self._get(self._chat(platform, account, old)))[1].get("was", old))
-        for chat, said in ((was, {"is": new}), (new, {"was": was})):
-            if (await self._get(self._chat(platform, account, chat)))[1] != said and chat != said.get("was"):
-                await self._put(self._chat(platform, account, chat), said)
+        await self._change(self._chat(platform, account, was), lambda _: {"is": new})
+        if new != was:
+            await self._change(self._chat(platform, account, new), lambda _: {"was": was})
 
     async def main_account(self, account: Account) -> Account:
         """Give the account whose conversations a linked one shares; itself if it is not linked."""
@@ -116,20 +136,58 @@ class Preferences:
     async def accounts(self, account: Account) -> list[Account]:
         """Give all accounts of a person, the main one first."""
         main = await self.main_account(account)
-        others = (await self._get(self._account(main)))[1].get("others")
-        known = others if isinstance(others, list) else []
-        return [
-            main,
-            *(Account(*map(str, other)) for other in known if isinstance(other, list) and len(other) == len(main)),
-        ]
+        named = _accounts((await self._get(self._account(main)))[1])
+        # What an account says of itself decides: one that is named before or after that is not linked.
+        mains = await asyncio.gather(*map(self.main_account, named))
+        linked = [other for other, its in zip(named, mains, strict=True) if its == main]
+        return [main, *linked, *([account] if account not in (main, *linked) else [])]
 
-    async def set_accounts(self, main: Account, others: Sequence[Account]) -> None:
-        """Link accounts to a main one; those that were linked to it and are not named any more stand alone again."""
-        for gone in set((await self.accounts(main))[1:]) - set(others):
-            await self._put(self._account(gone), {})
-        for other in others:
-            await self._put(self._account(other), {"main": list(main)})
-        await self._put(self._account(main), {"others": [list(other) for other in others]} if others else {})
+    async def link_account(self, main: Account, other: Account, *, most: int) -> None:
+        """Link an account that stands alone to a main one, which can have so many with itself.
+
+        First the main one names it, then it says so itself, then the main one is changed once more: whoever links that
+        one to another has seen it before, and fails. So whatever others do meanwhile, or a crash in between, nobody has
+        two main ones, and no main one has one. Raises `StaleSession`, or `InvalidValue` for too many.
+        """
+        before = (await self._get(self._account(other)))[1]
+        if len(await self.accounts(other)) > 1:
+            raise _linked_meanwhile()
+
+        def name(said: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+            named = _accounts(said)
+            if "main" in said:
+                raise _linked_meanwhile()
+            if other not in named and len(named) + 1 >= most:
+                raise InvalidValue(f"a person can have at most {most} linked accounts")
+            return {"others": _named(named if other in named else [*named, other]), "step": secrets.token_hex(8)}
+
+        def join(said: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+            if "main" in said or said != before:
+                raise _linked_meanwhile()
+            return {"main": list(main)}
+
+        await self._change(self._account(main), name)
+        await self._change(self._account(other), join)
+        try:
+            await self._change(self._account(main), name)
+        except (StaleSession, InvalidValue):
+            await self._leave(main, other)
+            raise
+
+    async def unlink_accounts(self, main: Account, leaving: Sequence[Account]) -> None:
+        """Let accounts that are linked to a main one stand alone again."""
+        for account in leaving:
+            await self._leave(main, account)
+
+        def name(said: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+            left = _named([one for one in _accounts(said) if one not in leaving])
+            return said if "main" in said else {"others": left} if left else {}
+
+        await self._change(self._account(main), name)
+
+    async def _leave(self, main: Account, account: Account) -> None:
+        own = {"main": list(main)}
+        await self._change(self._account(account), lambda said: {} if said == own else said)
 
     async def forget(self, address: Address) -> bool:
         """Put a person's choices for this chat back to nothing said; tell whether there were any."""
@@ -158,7 +216,7 @@ class Preferences:
         """Let every account of a person stand alone; tell whether they were linked."""
         main, *others = await self.accounts(account)
         if others:
-            await self.set_accounts(main, [])
+            await self.unlink_accounts(main, others)
         return bool(others)
 
     async def verify(self) -> None:
@@ -191,6 +249,10 @@ class Preferences:
         """Read at once what will be asked about these conversation keys."""
         await self._foresee(dict.fromkeys(map(self._key, key_idxs)))
 
+    async def foresee_notes(self, names: Iterable[str]) -> None:
+        """Read at once what will be asked about these notes."""
+        await self._foresee(self._vault.index("preference/note", name.encode()) for name in names)
+
     async def _foresee(self, idxs: Iterable[bytes]) -> None:
         unknown = [idx for idx in idxs if idx not in self._known]
         for start in range(0, len(unknown), TOGETHER):
@@ -207,7 +269,7 @@ class Preferences:
         if known is not None:
             self._known.move_to_end(idx)
             return known
-        row = await self._store.preference(idx)
+        row = await self._rows.get(idx)
         if (newer := self._known.get(idx)) is not None:
             return newer  # it was set while we read
         found = (0, {}) if row is None else (row.revision, self._open(row))
@@ -226,14 +288,34 @@ class Preferences:
         return bool(said)
 
     async def _put(self, idx: bytes, said: Mapping[str, JsonValue]) -> None:
+        await self._change(idx, lambda _: said, even_if_same=True)
+
+    async def _change(self, idx: bytes, change: Change, *, even_if_same: bool = False) -> Mapping[str, JsonValue]:
         async with self._locks.hold(idx):
-            revision, _ = await self._get(idx)
-            body = self._vault.preferences.seal(self._aad(idx, revision + 1), encode_json(said))
-            recount = self._census.change(Census(preferences=int(revision == 0), revisions=1))
-            self._known.pop(idx, None)  # until the write is known to have happened, what is stored counts
-            async with riding(self._store) as ride:
-                await ride.write(self._store.put_preference(PreferenceRow(idx, revision + 1, body), recount, ride.mail))
-            self._remember(idx, (revision + 1, said))
+            for left in reversed(range(TRIES)):
+                revision, before = await self._get(idx)
+                said = change(before)
+                if said == before and not even_if_same:
+                    return before
+                try:
+                    await self._store_revision(idx, revision, said)
+                except StaleSession:
+                    if not left:
+                        raise
+                else:
+                    return said
+        raise AssertionError("one of the tries has ended this")
+
+    async def _store_revision(self, idx: bytes, revision: int, said: Mapping[str, JsonValue]) -> None:
+        body = self._vault.preferences.seal(self._aad(idx, revision + 1), encode_json(said))
+        recount = self._census.change(Census(preferences=int(revision == 0), revisions=1))
+        self._known.pop(idx, None)  # until the write is known to have happened, what is stored counts
+        async with riding(self._store) as ride:
+            await ride.write(self._store.put_preference(PreferenceRow(idx, revision + 1, body), recount, ride.mail))
+        self._remember(idx, (revision + 1, said))
+
+    async def _read(self, idxs: Sequence[bytes]) -> dict[bytes, PreferenceRow]:
+        return {row.idx: row for row in await self._store.preferences_among(idxs)}
 
     def _open(self, row: PreferenceRow) -> Mapping[str, JsonValue]:
         try:
@@ -246,3 +328,18 @@ class Preferences:
 
     def _aad(self, idx: bytes, revision: int) -> bytes:
         return b"palaver\x01pref" + self._vault.install_id + idx + revision.to_bytes(8, "big")
+
+
+def _accounts(said: Mapping[str, JsonValue]) -> list[Account]:
+    """Read the accounts that a main one names."""
+    named = said.get("others")
+    whole = [one for one in named if isinstance(one, list)] if isinstance(named, list) else []
+    return [Account(*map(str, one)) for one in whole if len(one) == len(Account._fields)]
+
+
+def _named(accounts: Sequence[Account]) -> list[JsonValue]:
+    return [list(account) for account in accounts]
+
+
+def _linked_meanwhile() -> StaleSession:
+    return StaleSession("somebody else has linked one of these accounts meanwhile")

@@ -193,7 +193,10 @@ class PreferenceRow(NamedTuple):
 
 
 class LetterRow(NamedTuple):
-    """One sealed thing that came in, found by the keyed hash of its name; the body of a handled one is a seal only."""
+    """One sealed thing that came in, found by the keyed hash of its name; the body of a handled one is a seal only.
+
+    `lane` says what one worker must handle; it is written once, where there can be several, and the seal leaves it out.
+    """
 
     id: int
     name: bytes
@@ -201,18 +204,24 @@ class LetterRow(NamedTuple):
     state: int
     attempts: int
     body: bytes
+    lane: int = 0
 
 
 ALL_SENT = 1 << 20  # more than a parcel has parts
 
 
 class ParcelRow(NamedTuple):
-    """One sealed thing that is to go out; the body of one that is out (`sent` is `ALL_SENT`) is a seal only."""
+    """One sealed thing that is to go out; the body of one that is out (`sent` is `ALL_SENT`) is a seal only.
+
+    `lane` is as in `LetterRow`; `holder` is the worker that delivers it from the beginning, 0 for none.
+    """
 
     id: int
     channel: bytes
     sent: int
     body: bytes
+    lane: int = 0
+    holder: int = 0
 
 
 class AuditRow(NamedTuple):

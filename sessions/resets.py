@@ -59,10 +59,11 @@ class Resets:
     async def rule(self, live: LiveSession) -> ResetRule:
         """Give the rule that wins: session, then chat, platform, kind of chat, default."""
         if live.rule is None:
-            live.rule = await self._find(live)
+            live.rule = await self.find_rule(live)
         return live.rule
 
-    async def _find(self, live: LiveSession) -> ResetRule:
+    async def find_rule(self, live: LiveSession) -> ResetRule:
+        """Look the rule up anew."""
         address = live.profile.address
         if live.profile.policy is not None:
             return ResetRule(policy=live.profile.policy, source="session")

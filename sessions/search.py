@@ -9,10 +9,11 @@ import asyncio
 import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sessions.cache import SessionCache
-from sessions.errors import InvalidValue, NotFound, VaultError
+from sessions.errors import InvalidValue, NotFound, StaleSession, VaultError
 from sessions.message import Message
 from sessions.session import Session
 from sessions.transcripts import Transcripts
@@ -60,13 +61,14 @@ async def _messages(
             live = await cache.get(session.id)
         except (VaultError, NotFound):
             continue  # it does not open, or was erased while we looked
-        async for page in transcripts.pages(live, backwards=True):
-            for message in reversed(page):
-                yield session, message
-            looked_at += len(page)
-            if looked_at >= MAX_MESSAGES or time.monotonic() > deadline:
-                return
-            await asyncio.sleep(0)  # let conversations go on between two pages
+        with suppress(StaleSession):  # it was erased while we looked, or what it goes on from was
+            async for page in transcripts.pages(live, backwards=True):
+                for message in reversed(page):
+                    yield session, message
+                looked_at += len(page)
+                if looked_at >= MAX_MESSAGES or time.monotonic() > deadline:
+                    return
+                await asyncio.sleep(0)  # let conversations go on between two pages
 
 
 def snippet(text: str, words: Sequence[str], marks: tuple[str, str] = ("«", "»")) -> str:

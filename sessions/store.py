@@ -9,9 +9,10 @@ any order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
+from sessions.coordination import Coordinator
 from sessions.records import (
     Arrival,
     AuditRow,
@@ -42,6 +43,10 @@ Recount = Callable[[Census], Census]
 
 class Store(Protocol):
     """The seam between the manager and a database."""
+
+    @property
+    def coordinator(self) -> Coordinator | None:
+        """Where several programs that write meet; None where one writes alone."""
 
     async def open(self) -> Foundation | None:
         """Connect and give what the store was born with; None for a new one, where nothing is written yet.
@@ -95,8 +100,13 @@ class Store(Protocol):
     async def set_aside(self, number: int, status: str) -> None:
         """Give a session that does not open a status that is not current, leaving its seal as it is."""
 
-    async def put_preference(self, row: PreferenceRow, recount: Recount, mail: Mail | None = None) -> None:
-        """Insert or replace a preference."""
+    async def put_preference(
+        self, row: PreferenceRow, recount: Recount, mail: Mail | None = None, *, after: int | None = None
+    ) -> None:
+        """Insert or replace a preference; the one there is must have the revision `after`, if not said the one before.
+
+        Raises `StaleSession` when it has not.
+        """
 
     async def receive(self, letters: Sequence[LetterRow], counted: Callable[[Census], Recount]) -> list[bool]:
         """Store the letters whose names are not known yet; tell which of them are new."""
@@ -110,8 +120,20 @@ class Store(Protocol):
     async def forget_mail(self, before: int, counted: Callable[[Census], Recount]) -> int:
         """Remove finished letters and sent parcels with ids below `before`; give how many."""
 
-    async def erase_sessions(self, numbers: Sequence[int], recount: Recount, mail: Mail | None = None) -> None:
-        """Destroy the wrapped keys and the session rows at once; other rows go with `sweep_erased`."""
+    async def erase_sessions(
+        self,
+        numbers: Sequence[int],
+        recount: Recount,
+        mail: Mail | None = None,
+        *,
+        readers: Collection[int] | None = None,
+        versions: Mapping[int, int] | None = None,
+    ) -> None:
+        """Destroy the wrapped keys and the session rows at once; other rows go with `sweep_erased`.
+
+        Raises `StaleSession` if one has another version than in `versions`, or is read by others than `readers`, where
+        these are given, and than those that are erased with it.
+        """
 
     async def sweep_erased(self) -> int:
         """Remove the remaining rows of erased sessions and every trace of them in log files.
@@ -167,6 +189,9 @@ class Store(Protocol):
 
     async def count_rows(self) -> Census:
         """Count the rows there really are; `mac` is empty."""
+
+    async def versions(self, ids: Sequence[str]) -> dict[str, int]:
+        """Give the versions of those of these sessions that are there, as cheaply as can be."""
 
     async def session(self, session_id: str) -> SessionRow | None:
         """Find a session by its id."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence, Set
+from contextlib import suppress
 from datetime import timedelta
 
 from sessions.cache import SessionCache
@@ -11,6 +12,7 @@ from sessions.errors import InvalidValue, NotFound, StaleSession, StoreError, Va
 from sessions.lanes import Lanes
 from sessions.lifecycle import Lifecycle
 from sessions.live import LiveSession, moment
+from sessions.persistence import persistent
 from sessions.preferences import Preferences
 from sessions.records import SessionRow
 from sessions.resets import PlannedReset, ResetEvent, Resets
@@ -55,12 +57,18 @@ class Sweep:
     async def _reset_due(self, events: list[ResetEvent]) -> None:
         """Go through what is due; what can not be reset now stays so and must not stand before the rest."""
         until, passed = self._now(), set[int]()
-        while rows := [row for row in await self._store.due(until, BATCH + len(passed)) if row.number not in passed]:
+        while rows := await self._due(until, passed):
             passed.update(row.number for row in rows)
             for row in rows:
                 event = await self._reset(row)
                 if event is not None:
                     events.append(event)
+
+    async def _due(self, until: int, passed: Set[int]) -> list[SessionRow]:
+        """Read what is due and was not gone through; among several workers what none of the others has taken."""
+        if self._store.coordinator is not None and self._store.coordinator.id:
+            return await self._store.coordinator.claim_due(until, BATCH)
+        return [row for row in await self._store.due(until, BATCH + len(passed)) if row.number not in passed]
 
     async def _reset(self, row: SessionRow) -> ResetEvent | None:
         try:
@@ -117,8 +125,9 @@ class Sweep:
         rules = await self._preferences.rules()
         if not rules.applied:
             async for live in self._current():
-                await self._lifecycle.reschedule(live)
-            await self._preferences.set_rules(rules._replace(applied=True))
+                with suppress(NotFound):  # it was erased meanwhile
+                    await persistent(self._lifecycle.reschedule)(live)
+            await self._preferences.rules_applied(rules)
         self._followed = True
 
     async def older_than(

@@ -16,7 +16,7 @@ from sessions.cache import SessionCache
 from sessions.checkpoint import Checkpoint
 from sessions.directory import Directory
 from sessions.draft import Draft
-from sessions.errors import Ambiguous, InvalidValue, NotFound, NothingToUndo
+from sessions.errors import Ambiguous, InvalidValue, NotFound, NothingToUndo, StaleSession
 from sessions.journal import EntryKind, Foreign, Mark, Move, Place
 from sessions.lifecycle import Lifecycle, note_move
 from sessions.live import LiveSession, moment
@@ -168,7 +168,7 @@ class Timeline:
             if move is not None:
                 with contextlib.suppress(NotFound):  # the session before a reset may have been erased
                     return await self._retrace(live, move, move.before, undone=True)
-            return await self._undo_turn(live)
+            return await self._undo_turn(live, move)
 
     async def redo(self, address: Address) -> Step:
         """Do again what was taken back last."""
@@ -191,6 +191,7 @@ class Timeline:
         if target.session_id != live.row.id:
             return await self._change_session(live, move, target, undone=undone)
         async with self._cache.locked(live.row.id) as locked:
+            _check_next(locked, move, undone=undone)
             before = locked.row.message_count
             draft = Draft(locked, self._now())
             draft.note(EntryKind.taken_back, token=move.token, undone=undone)
@@ -203,13 +204,17 @@ class Timeline:
             return Step(op=move.op, session=locked.snapshot(), messages=abs(locked.row.message_count - before))
 
     async def _change_session(self, live: LiveSession, move: Move, target: Place, *, undone: bool) -> Step:
-        there = await self._cache.get(target.session_id)
+        place, there = live.place, await self._cache.get(target.session_id)
+        if there.row.key_idx != live.row.key_idx:  # it went to another account when a link was taken back
+            raise NotFound("session", target.session_id)
         left_by = Status.PAUSED if undone else _LEFT_BY.get(move.op, Status.PAUSED)
-        await self._lifecycle.activate(there, paused=left_by, token=move.token, undone=undone)
+        there = await self._lifecycle.activate(there, paused=left_by, place=place, token=move.token, undone=undone)
         return Step(op=move.op, session=there.snapshot(), messages=there.row.message_count)
 
-    async def _undo_turn(self, live: LiveSession) -> Step:
+    async def _undo_turn(self, live: LiveSession, move: Move | None) -> Step:
+        """Take back the last turn; `move` led to where one is, and can not be taken back itself."""
         async with self._cache.locked(live.row.id) as locked:
+            _check_next(locked, move, undone=True)
             question = await self._last_question(locked)
             if question is None:
                 raise NothingToUndo("undo")
@@ -249,6 +254,14 @@ class Timeline:
         draft.note(EntryKind.foreign, session=place.number, position=place.position)
         draft.sources.append(place.number)
         return -len(draft.live.journal.foreign) - 1
+
+
+def _check_next(live: LiveSession, move: Move | None, *, undone: bool) -> None:
+    """See to it that a step is still the next one in a session whose lock was waited for."""
+    found = live.journal.undoable(live.place) if undone else live.journal.redoable(live.place)
+    tokens = [None if each is None else each.token for each in (found, move)]
+    if tokens[0] != tokens[1] or not Status(live.row.status).is_current:
+        raise StaleSession("the conversation was changed by another writer")
 
 
 def checkpoints_of(live: LiveSession, *, automatic: bool) -> list[Checkpoint]:

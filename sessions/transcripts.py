@@ -8,7 +8,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from sessions.cache import SessionCache
-from sessions.errors import InvalidValue, NotFound, Tampered
+from sessions.errors import InvalidValue, NotFound, StaleSession, Tampered
 from sessions.journal import EntryKind
 from sessions.live import LiveSession, unreadable
 from sessions.message import JsonValue, Message
@@ -168,10 +168,10 @@ class Transcripts:
     async def runs(self, live: LiveSession, head: int) -> list[Run]:
         """Resolve what one reads from the beginning to `head`, across the sessions it was forked from."""
         runs: list[Run] = []
-        seq = 1
+        seq, version = 1, live.row.version
         for span in live.journal.spans(head):
             if span.foreign is not None:
-                source = await self._source(span.foreign.number)
+                source = await self._source(span.foreign.number, live, version)
                 inner = await self.runs(source, span.foreign.position)
                 runs += [run._replace(seq=run.seq + seq - 1) for run in inner]
                 seq = 1 + sum(run.last - run.first + 1 for run in runs)
@@ -180,11 +180,13 @@ class Transcripts:
                 seq += span.last - span.first + 1
         return runs
 
-    async def _source(self, number: int) -> LiveSession:
-        """Open a session that a fork reads; erasing it would have handed its messages over."""
+    async def _source(self, number: int, fork: LiveSession, version: int) -> LiveSession:
+        """Open a session that a fork reads, in this version of it; erasing it hands its messages over."""
         try:
             return await self._cache.get_number(number)
         except NotFound:
+            if await self._cache.has_changed(fork, version):
+                raise StaleSession("what this conversation goes on from was erased meanwhile") from None
             raise Tampered("the conversation that this one was forked from") from None
 
     async def length(self, live: LiveSession, head: int) -> int:
@@ -206,6 +208,7 @@ class Transcripts:
         rows = await self._store.messages(first, first + count - 1, count, newest=False)
         if len(rows) == count:
             return await self._opened(run.live, rows, low)
+        await self._cache.still_there(run.live)
         there = {row[0]: row for row in rows}
         found: list[Message] = []
         for record in range(first, first + count):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sessions.cache import SessionCache
 from sessions.draft import Draft
-from sessions.errors import StoreError
+from sessions.errors import StaleSession, StoreError
 from sessions.handling import current as current_handling
 from sessions.journal import EntryKind
 from sessions.live import LiveSession, check_usage
@@ -92,7 +92,7 @@ class Turns:
             if current:
                 try:
                     await self._set_status(live, Status.ERROR if failed else Status.ACTIVE)
-                except StoreError:
+                except (StoreError, StaleSession):
                     if stored is None:
                         raise
                     # The reply is stored, so trying again would store it twice; how the turn ended is a note only.

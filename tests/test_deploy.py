@@ -16,6 +16,9 @@ import pytest
 
 from bot.cli import palaver
 from bot.prometheus_meter import PrometheusMeter
+from bot.startup import key_provider
+from config.errors import SettingsError
+from config.load import load_settings
 from config.settings import fields_by_name
 from tests.bot.running import TELEGRAM_TOKEN
 from tests.bot.shell import ROOT
@@ -103,7 +106,7 @@ def test_the_image_runs_as_nobody_special_and_looks_after_its_health() -> None:
 def test_compose_starts_the_bot_and_keeps_the_console() -> None:
     """Read-only, without rights, and never both by accident: the store is one program's at a time."""
     services = COMPOSE.split("\nservices:\n")[1].split("\nvolumes:")[0]
-    assert re.findall(r"^  ([a-z]+):$", services, re.MULTILINE) == ["palaver", "bot"]
+    assert re.findall(r"^  ([a-z]+):$", services, re.MULTILINE) == ["palaver", "bot", "database", "worker"]
     for words in re.findall(r"command: \[palaver, ([a-z]+)\]", services):
         command([words])
     assert "profiles: [console]" in services.split("  bot:")[0]
@@ -111,6 +114,26 @@ def test_compose_starts_the_bot_and_keeps_the_console() -> None:
         assert line in COMPOSE
     assert "ports:" not in COMPOSE  # /metrics is for a network of one's own
     assert variables(COMPOSE.replace("PALAVER_...", "")) <= set(fields_by_name())
+
+
+def test_compose_starts_two_workers_only_when_asked_to() -> None:
+    """They share one database and one key, keep nothing of their own, and are not started with the bot."""
+    worker = COMPOSE.split("\n  worker:\n")[1].split("\nvolumes:")[0]
+    assert "profiles: [many]" in worker
+    assert "PALAVER_STORE__WORKERS: many" in worker
+    assert "replicas: 2" in worker
+    assert "data:/data" not in worker
+    database = COMPOSE.split("\n  database:\n")[1].split("\n  worker:\n")[0]
+    assert "profiles: [many]" in database
+    settings = {
+        "PALAVER_STORE__URL": re.findall(r"PALAVER_STORE__URL: (\S+)", worker)[0],
+        "PALAVER_STORE__WORKERS": "many",
+        "PALAVER_OPERATIONS__LISTEN": re.findall(r"PALAVER_OPERATIONS__LISTEN: (\S+)", worker)[0],
+    }
+    loaded = load_settings(environ={"PALAVER_HOME": "/nowhere", **settings})
+    assert loaded.store.workers == "many"
+    with pytest.raises(SettingsError, match="PALAVER_KEY"):
+        key_provider(loaded, alone=False)
 
 
 async def test_nothing_is_written_but_to_the_home_folder(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from adapters.discord.place import Place
 from adapters.discord.target import Target
 from adapters.discord.ticket import Ticket
 from adapters.inbound import Call, Inbound
+from adapters.marks import lane_in
+from sessions.letter import Update
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,10 @@ class Arrival:
     def encode(self) -> bytes:
         """Write as JSON."""
         return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()
+
+    def update(self) -> Update:
+        """Give it as it is stored."""
+        return Update(self.name, self.encode(), str(self.place.channel or self.person), lane_in(self.text))
 
     @classmethod
     def decode(cls, data: bytes) -> Self:

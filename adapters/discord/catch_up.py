@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import discord
 
 from adapters.discord.refusals import MISHAPS
-from adapters.discord.seen import Seen
+from adapters.discord.seen import MOST, Seen
 from sessions.errors import SessionError
 from sessions.manager import SessionManager
+from sessions.message import JsonValue
 
 NOTE = "discord/seen"
 BETWEEN_NOTES = 30.0  # seconds
@@ -36,8 +38,16 @@ class CatchUp:
 
     async def start(self) -> None:
         """Read where it stood, and keep that up to date from now on."""
-        self._seen.load(await self._sessions.note(NOTE), self._account)
+        await self.learn()
         self._spawn(self._keep())
+
+    async def learn(self) -> None:
+        """Read how far other workers have read: what they listened to may be this one's now."""
+        self._seen.load(await self._sessions.note(NOTE), self._account)
+
+    async def tell(self) -> None:
+        """Note how far was read, for other workers that go on with it."""
+        await self._write()
 
     def knows(self, channel: int) -> bool:
         """Tell whether anything was ever taken in from a channel."""
@@ -112,7 +122,7 @@ class CatchUp:
         if said == self._written:
             return
         try:
-            await self._sessions.set_note(NOTE, said)
+            await self._sessions.change_note(NOTE, partial(merged, said))
             self._written = dict(said)
         except SessionError as error:
             log.warning("how far was read could not be noted: %s", type(error).__name__)
@@ -121,3 +131,26 @@ class CatchUp:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def merged(ours: Mapping[str, JsonValue], noted: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """Add what this program has read to what others noted: of each channel the newest mark counts.
+
+    What is noted of another account is forgotten, and so are the channels that were quiet longest.
+    """
+    marks, known = _marks(ours), _marks(noted) if noted.get("account") == ours.get("account") else {}
+    for channel, mark in known.items():
+        if channel not in marks or _order(mark) > _order(marks[channel]):
+            marks[channel] = mark
+    newest = sorted(marks.items(), key=lambda one: int(str(one[1][2])))[-MOST:]
+    return {**ours, "channels": {channel: list(mark) for channel, mark in newest}}
+
+
+def _marks(said: Mapping[str, JsonValue]) -> dict[str, list[JsonValue]]:
+    channels = said.get("channels")
+    whole = channels if isinstance(channels, dict) else {}
+    return {channel: mark for channel, mark in whole.items() if isinstance(mark, list) and len(mark) == 3}
+
+
+def _order(mark: list[JsonValue]) -> tuple[int, int]:
+    return int(str(mark[0])), int(str(mark[2]))

@@ -21,6 +21,7 @@ from adapters.discord.errors import IntentMissing, TokenRefused
 from adapters.discord.interactions import Interaction, Interactions, Knows
 from adapters.discord.place import PLATFORM
 from adapters.discord.refusals import MISHAPS
+from adapters.discord.shards import ALL, Shards, ShardTable
 from adapters.discord.target import Target
 from adapters.discord.tree import Tree
 from adapters.discord.wire import Wire
@@ -43,7 +44,8 @@ log = logging.getLogger(__name__)
 class DiscordChannel:
     """Connects, and connects again; `always` are channels in which everything is for the bot.
 
-    `knows` tells who may speak; the answers to everybody else are theirs alone to see.
+    `knows` tells who may speak; the answers to everybody else are theirs alone to see. `shards` are those to connect;
+    if not given, all, or this worker's part of them.
     `api_url` and `gateway_url` are those of proxies. They hold for the whole process, as discord.py keeps them.
     """
 
@@ -60,6 +62,7 @@ class DiscordChannel:
         api_url: str | None = None,
         gateway_url: str | None = None,
         always: Collection[str] = (),
+        shards: Shards | None = None,
         clock: Callable[[], float] = time.time,
         meter: ChannelMeter = NOT_COUNTED,
     ) -> None:
@@ -68,7 +71,8 @@ class DiscordChannel:
         self._api_url, self._gateway_url, self._clock = api_url, gateway_url, clock
         self._always = frozenset(map(int, always))
         self._wire, self._meter = Wire(), meter
-        self._trouble = "starting"
+        self._trouble, self._standing_by = "starting", False
+        self._shards = ShardTable(sessions, shards)
         self._client: PalaverClient | None = None
         self._desk: Desk | None = None
         self._interactions: Interactions | None = None
@@ -83,7 +87,8 @@ class DiscordChannel:
         try:
             while not self._stopped.is_set():
                 try:
-                    await self._attend(handler)
+                    if await self._attend(handler):
+                        continue  # other shards are ours now
                     return
                 except discord.LoginFailure:
                     raise TokenRefused from None
@@ -115,11 +120,22 @@ class DiscordChannel:
             await self._desk.courier.post(envelope)
         else:
             mailbox = self._sessions.mailbox
-            await mailbox.post(mailbox.parcel(mailbox_name(address.account), envelope.encode()))
+            await mailbox.post(mailbox.parcel(mailbox_name(address.account), envelope.encode(), envelope.place))
+
+    @property
+    def shards(self) -> tuple[int, ...]:
+        """The shards that are connected here."""
+        return () if self._client is None else tuple(sorted(self._client.shards))
+
+    def place(self, address: Address) -> str:
+        """Give the channel or thread of an address."""
+        return Envelope(Target.of(address).encode(), Reply(text="")).place
 
     def trouble(self) -> str | None:
         """Say in one word what keeps it from receiving; None while it does."""
         client = self._client
+        if self._standing_by:
+            return None  # other workers have all the connections there are
         if client is None or client.is_closed() or not client.is_ready():
             return self._trouble
         return "disconnected" if any(shard.is_closed() for shard in client.shards.values()) else None
@@ -178,8 +194,8 @@ class DiscordChannel:
 
     # -- connecting ------------------------------------------------------------------------------
 
-    async def _attend(self, handler: Handler) -> None:
-        """Connect, and stay connected as long as discord.py can."""
+    async def _attend(self, handler: Handler) -> bool:
+        """Connect, and stay connected as long as discord.py can; tell whether it is to be done again."""
         follows = self._api_url is not None or self._gateway_url is not None
         self._client = client = PalaverClient(self, self._gateway_url, follows=follows)
         tree = Tree(client, self._menu, invoke=self._used, complete=self._completed)
@@ -191,13 +207,44 @@ class DiscordChannel:
             log.info("Discord knows this bot as %s", client.user)
             await self._open_desk(account, handler)
             syncing = asyncio.get_running_loop().create_task(self._sync(tree, account))
-            if await self._may_connect(client):
-                await client.connect()
+            return await self._connect(client, account)
         finally:
             if syncing is not None:
                 syncing.cancel()
                 await asyncio.wait({syncing})
             await client.close()
+
+    async def _connect(self, client: PalaverClient, account: str) -> bool:
+        """Connect the shards that are ours until others are; True then."""
+
+        async def needed() -> int:
+            return (await client.sessions_left()).needed
+
+        self._standing_by = True
+        try:
+            shards = await self._shards.settle(account, needed, self._stopped)
+        finally:
+            self._standing_by = False
+        if shards is None:
+            return False
+        if shards is not ALL:
+            client.take(shards)
+        if not await self._may_connect(client):
+            return False
+        if self._desk is not None and shards.ids is not None:
+            await self._desk.catch_up.learn()
+        connecting = asyncio.ensure_future(client.connect())
+        changed = asyncio.ensure_future(self._shards.changed())
+        try:
+            await asyncio.wait({connecting, changed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            changed.cancel()
+            if not connecting.done():
+                await client.close()
+                if self._desk is not None:
+                    await self._desk.catch_up.tell()
+        await connecting
+        return changed.done() and not self._stopped.is_set()
 
     async def _may_connect(self, client: PalaverClient) -> bool:
         """Wait until sessions may be begun: one too many ends all others and voids the token. False when stopped."""

@@ -10,6 +10,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from adapters.discord.shards import Shards
 from adapters.discord.wire import NOBODY
 
 LONGEST_WAIT = 60.0  # seconds for a rate limit; what has to wait longer is tried again by the courier
@@ -67,11 +68,17 @@ class PalaverClient(discord.AutoShardedClient):
         )
         self._ears, self._gateway_url, self._follows = ears, gateway_url, follows
 
+    def take(self, shards: Shards) -> None:
+        """Connect these, not all."""
+        self.shard_ids = None if shards.ids is None else list(shards.ids)
+        if shards.total is not None:
+            self.shard_count = shards.total
+
     async def sessions_left(self) -> SessionsLeft:
         """Ask how many sessions of the gateway may still be begun."""
         said = await self.http.request(Route("GET", "/gateway/bot"))
         limit = said.get("session_start_limit", {})
-        needed = self.shard_count or int(said.get("shards", 1))
+        needed = len(self.shard_ids or ()) or self.shard_count or int(said.get("shards", 1))
         return SessionsLeft(int(limit.get("remaining", needed)), needed, int(limit.get("reset_after", 0)) / 1_000)
 
     async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:

@@ -140,7 +140,7 @@ class Desk:
         arrivals = [item.arrival for item in batch if item.arrival is not None]
         while arrivals:
             try:
-                await self.intake.take((arrival.name, arrival.encode()) for arrival in arrivals)
+                await self.intake.take([arrival.update() for arrival in arrivals])
                 break
             except SessionError as error:
                 log.warning("what came in can not be stored: %s", type(error).__name__)

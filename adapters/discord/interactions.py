@@ -78,7 +78,7 @@ class Interactions:
     async def _take(self, interaction: Interaction, arrival: Arrival) -> bool:
         """Store it; tell whether it was new."""
         try:
-            new = await self._desk.intake.take([(arrival.name, arrival.encode())])
+            new = await self._desk.intake.take([arrival.update()])
         except SessionError as error:
             log.warning("a command or button could not be stored: %s", type(error).__name__)
             await _tell(interaction, NOT_STORED)

@@ -55,11 +55,13 @@ class Seen:
         return {"account": account, "channels": marks}
 
     def load(self, said: Mapping[str, JsonValue], account: str) -> None:
-        """Read what `written` wrote; of another account it is nothing."""
+        """Read what `written` wrote, here or in another worker; of another account it is nothing."""
         channels = said.get("channels")
         if said.get("account") != account or not isinstance(channels, dict):
             return
-        for channel, mark in channels.items():
-            if isinstance(mark, list) and len(mark) == 3:
-                last, guild, at = mark
-                self.marks[int(channel)] = Mark(int(str(last)), int(str(guild)), float(str(at)))
+        for channel, noted in channels.items():
+            if isinstance(noted, list) and len(noted) == 3:
+                last, guild, at = noted
+                mark = Mark(int(str(last)), int(str(guild)), float(str(at)))
+                known = self.marks.get(int(channel), mark)
+                self.marks[int(channel)] = replace(mark, last=max(mark.last, known.last), at=max(mark.at, known.at))

@@ -11,6 +11,7 @@ from functools import partial
 
 from telegram.error import InvalidToken, TelegramError
 
+from adapters.alone import alone
 from adapters.buttons import ButtonSigner
 from adapters.channel import Handler, Outlet
 from adapters.courier import Courier
@@ -71,7 +72,7 @@ class TelegramChannel:
             raise TokenRefused
         self._sessions, self._menu, self._webhook = sessions, menu, webhook
         self._bot = connect(token, api_url)
-        self._messenger = Messenger(self._bot, limiter or Limiter(), self._move)
+        self._messenger = Messenger(self._bot, limiter or Limiter(workers=self._workers), self._move)
         name, signer = f"{PLATFORM}:{self._account}", ButtonSigner(sessions.key_for("buttons"))
         self._sender = Sender(self._messenger, Keyboard(signer, clock))
         self._courier = Courier(sessions.mailbox, name, self._sender.deliver, meter=meter)
@@ -100,6 +101,10 @@ class TelegramChannel:
         """Say something that answers no message."""
         await self._courier.post(Envelope(Place.of(address).destination(), reply))
 
+    def place(self, address: Address) -> str:
+        """Give the chat of an address."""
+        return str(address.chat_id)
+
     def trouble(self) -> str | None:
         """Say in one word what keeps it from receiving; None while it does."""
         return self._trouble if self._poller is None else self._poller.trouble
@@ -117,6 +122,10 @@ class TelegramChannel:
         await self._presses.drain(1.0)
         await self._bot.shutdown()
         await self._bot.request.shutdown()  # used as well if the program ends before Telegram was reached
+
+    def _workers(self) -> int:
+        worker = self._sessions.worker
+        return 1 if worker is None else worker.others + 1
 
     # -- beginning ---------------------------------------------------------------------------------
 
@@ -138,10 +147,18 @@ class TelegramChannel:
         reception = Reception(self._me, self._intake, self._presses)
         if self._webhook is None:
             await self._persist(self._bot.delete_webhook)
-            self._poller = Poller(self._bot, reception.take, self._stopping)
-            await self._poller.run()
+            self._trouble = None  # another worker may be the one that polls
+            lease = f"poll/{self._sessions.key_for(f'poll {self._account}').hex()}"
+            await alone(self._sessions.worker, lease, self._stopping, partial(self._poll, reception))
         else:
             await self._listen(self._webhook, reception)
+
+    async def _poll(self, reception: Reception, ending: asyncio.Event) -> None:
+        self._poller = Poller(self._bot, reception.take, ending)
+        try:
+            await self._poller.run()
+        finally:
+            self._poller = None
 
     async def _listen(self, webhook: Webhook, reception: Reception) -> None:
         from adapters.telegram.webhook_server import WebhookServer  # those who poll need no server

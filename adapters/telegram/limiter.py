@@ -35,11 +35,18 @@ class _Chat:
 class Limiter:
     """Gives room to messages in the order in which they ask for it, and to streaming only what they leave.
 
-    Telegram lets some bots send more than `all_second` messages a second, against payment.
+    Telegram lets some bots send more than `all_second` messages a second, against payment. It counts what all workers
+    send together, so each of `workers` has its part of that; a chat is one worker's alone.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic, *, all_second: int = ALL_SECOND) -> None:
-        self._now, self._all_second = now, all_second
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        all_second: int = ALL_SECOND,
+        workers: Callable[[], int] = lambda: 1,
+    ) -> None:
+        self._now, self._all_second, self._workers = now, all_second, workers
         self._chats: dict[int, _Chat] = {}
         self._all: deque[float] = deque(maxlen=all_second)
 
@@ -67,7 +74,8 @@ class Limiter:
 
     def book_all(self, now: float) -> float:
         """Count a message; give the moment for it as far as all chats go."""
-        at = max(now, self._all[0] + SECOND) if len(self._all) == self._all_second else now
+        most = self._most()
+        at = max(now, self._all[-most] + SECOND) if len(self._all) >= most else now
         self._all.append(at)
         return at
 
@@ -80,7 +88,7 @@ class Limiter:
             now < entry.held
             or entry.even - now > (BURST - 1 - KEPT_CHAT) * SECOND
             or (chat < 0 and lately >= GROUP_MINUTE - KEPT_GROUP)
-            or sum(at > now - SECOND for at in self._all) >= self._all_second - KEPT_ALL
+            or sum(at > now - SECOND for at in self._all) >= self._most() - KEPT_ALL // self._workers()
         ):
             return False
         entry.count(now)
@@ -97,6 +105,10 @@ class Limiter:
         """Give the moment up to which nothing may go to a chat."""
         entry = self._chats.get(chat)
         return 0.0 if entry is None else entry.held
+
+    def _most(self) -> int:
+        """Give how many messages this worker may send in a second."""
+        return max(1, self._all_second // self._workers())
 
     async def _pass(self, at: float, chat: int) -> None:
         while (wait := max(at, self.held_until(chat)) - self._now()) > 0:  # noqa: ASYNC110 - it may be held again meanwhile

@@ -7,10 +7,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from adapters.intake import Intake
+from adapters.marks import lane_in
 from adapters.telegram.addressing import Me
-from adapters.telegram.parsing import Press, parse
+from adapters.telegram.parsing import Migration, Press, parse
 from adapters.telegram.place import whole
 from adapters.telegram.presses import REFUSED, REMEMBERED, USED, Presses
+from sessions.letter import Update
 
 
 class Reception:
@@ -23,7 +25,7 @@ class Reception:
 
     async def take(self, updates: Sequence[object]) -> None:
         """Store what has a meaning, in its order; it is durable when this returns."""
-        batch: list[tuple[str, bytes]] = []
+        batch: list[Update] = []
         for update in updates:
             number = whole(update.get("update_id")) if isinstance(update, Mapping) else None
             event = parse(update, self._me)
@@ -35,14 +37,16 @@ class Reception:
                 batch = []
                 await self._take_press(event, content)
             else:
-                batch.append((str(number), content))
+                place = event.old if isinstance(event, Migration) else str(event.place.chat)
+                batch.append(Update(str(number), content, place))
         await self._intake.take(batch)
 
     async def _take_press(self, press: Press, content: bytes) -> None:
         opened = self._presses.open(press)
+        place = "" if press.place is None else str(press.place.chat)
         if opened is None:
             self._presses.refuse(press, REFUSED)
-        elif await self._intake.take([(f"button:{opened.nonce}", content)]):
+        elif await self._intake.take([Update(f"button:{opened.nonce}", content, place, lane_in(opened.text))]):
             self._counted.append(press.query)
         elif press.query not in self._counted:
             self._presses.refuse(press, USED)

@@ -19,7 +19,7 @@ from sessions.postgres.connections import Connection
 from sessions.postgres.post import put_all
 from sessions.postgres.rows import columns
 from sessions.postgres.trouble import Lost, may_repeat
-from sessions.postgres.units import Units
+from sessions.postgres.units import Units, fenced
 from sessions.records import EntryRow, HeadUpdate, Mail, MessageRow
 
 TOGETHER: Final = 64  # messages in one statement
@@ -28,23 +28,46 @@ _HEAD = HeadUpdate._fields[:-2]  # what an append sets; the last two say where, 
 _FIELDS = HeadUpdate._fields + MessageRow._fields
 _TYPES = tuple("bytea" if name == "mac" else "bigint" for name in HeadUpdate._fields) + MESSAGE_TYPES
 _GIVEN = ", ".join(f"${at}::{kind}[]" for at, kind in enumerate(_TYPES, 1))
-_TAKEN_OVER = ", ".join(MessageRow._fields)
-_SEVERAL = (
-    f"WITH g AS MATERIALIZED (SELECT * FROM unnest({_GIVEN}) AS g ({', '.join(_FIELDS)})),"
-    f" moved AS (UPDATE palaver.session AS s SET {', '.join(f'{name} = g.{name}' for name in _HEAD)} FROM g"
-    " WHERE s.number = g.number AND s.version = g.expected RETURNING s.number),"
-    f" stored AS (INSERT INTO palaver.message (session, {_TAKEN_OVER})"
-    f" SELECT number, {', '.join(f'g.{name}' for name in MessageRow._fields)} FROM g JOIN moved USING (number))"
-    " SELECT number FROM moved"
-)
 _PLACES = {name: f"${at}" for at, name in enumerate(_FIELDS, 1)}
-_VALUES = [f"{_PLACES[name]}::{kind}" for name, kind in zip(MessageRow._fields, MESSAGE_TYPES, strict=True)]
-_ONE = (
-    f"WITH moved AS (UPDATE palaver.session SET {', '.join(f'{name} = {_PLACES[name]}' for name in _HEAD)}"
-    f" WHERE number = {_PLACES['number']} AND version = {_PLACES['expected']} RETURNING number),"
-    f" stored AS (INSERT INTO palaver.message (session, {_TAKEN_OVER}) SELECT number, {', '.join(_VALUES)} FROM moved)"
-    " SELECT number FROM moved"
-)
+_TAKEN_OVER = ", ".join(MessageRow._fields)
+# Nobody takes over from a worker in the middle of this; see `sessions.postgres.workers`.
+_ALIVE = f"alive AS MATERIALIZED (SELECT id FROM palaver.worker WHERE id = ${len(_FIELDS) + 1} FOR KEY SHARE), "
+_IS_ALIVE = "SELECT 1 FROM palaver.worker WHERE id = $1"
+
+
+def _several(*, guarded: bool) -> str:
+    """Give the statement for many messages; a guarded one takes the number of the worker after the other values."""
+    return (
+        f"WITH {_ALIVE if guarded else ''}"
+        f"g AS MATERIALIZED (SELECT * FROM unnest({_GIVEN}) AS g ({', '.join(_FIELDS)})),"
+        f" moved AS (UPDATE palaver.session AS s SET {', '.join(f'{name} = g.{name}' for name in _HEAD)} FROM g"
+        f" WHERE s.number = g.number AND s.version = g.expected{_if_alive(guarded)} RETURNING s.number),"
+        f" stored AS (INSERT INTO palaver.message (session, {_TAKEN_OVER})"
+        f" SELECT number, {', '.join(f'g.{name}' for name in MessageRow._fields)} FROM g JOIN moved USING (number))"
+        " SELECT number FROM moved"
+    )
+
+
+def _single(*, guarded: bool) -> str:
+    """Give the statement for one message, as `_several` does."""
+    values = [f"{_PLACES[name]}::{kind}" for name, kind in zip(MessageRow._fields, MESSAGE_TYPES, strict=True)]
+    place = f"number = {_PLACES['number']} AND version = {_PLACES['expected']}"
+    return (
+        f"WITH {_ALIVE if guarded else ''}"
+        f"moved AS (UPDATE palaver.session SET {', '.join(f'{name} = {_PLACES[name]}' for name in _HEAD)}"
+        f" WHERE {place}{_if_alive(guarded)} RETURNING number),"
+        f" stored AS (INSERT INTO palaver.message (session, {_TAKEN_OVER})"
+        f" SELECT number, {', '.join(values)} FROM moved)"
+        " SELECT number FROM moved"
+    )
+
+
+def _if_alive(guarded: bool) -> str:
+    return " AND EXISTS (SELECT FROM alive)" if guarded else ""
+
+
+_ONE, _SEVERAL = _single(guarded=False), _several(guarded=False)
+_ONE_AS, _SEVERAL_AS = _single(guarded=True), _several(guarded=True)
 _IS_THERE = "SELECT 1 FROM palaver.message WHERE session = $1 AND id = $2 AND body = $3"
 
 
@@ -151,7 +174,9 @@ class Appends:
         all_wanted = [waiting.wanted for waiting in group]
         try:
             if plain:
-                stored = await self._units.once(lambda connection: _append_all(all_wanted, connection))
+                stored = await self._units.once(
+                    lambda connection: _append_all(all_wanted, connection, worker=self._units.worker)
+                )
             else:
                 stored = await self._units.write(lambda connection: _append_with_all(all_wanted, connection))
         except Exception as error:  # noqa: BLE001  # each is told by itself
@@ -173,20 +198,28 @@ class Appends:
             await _bring_along([wanted], connection)
 
         try:
-            await self._units.write(job)
+            await self._units.write(job, known=not lost)
         except Exception as error:  # noqa: BLE001  # passed on to whoever waits
             _tell(waiting, error)
         else:
             _tell(waiting, None)
 
 
-async def _append_all(group: Sequence[Wanted], connection: Connection) -> set[int]:
-    """Store messages; give the sessions that had the expected versions, and so got theirs."""
+async def _append_all(group: Sequence[Wanted], connection: Connection, *, worker: int = 0) -> set[int]:
+    """Store messages; give the sessions that had the expected versions, and so got theirs.
+
+    `worker` is for what is no part of a unit of work that has looked for it already. Raises `Fenced`.
+    """
+    guard = [worker] if worker else []
     if len(group) == 1:
-        moved = await connection.fetch(_ONE, *group[0].update, *group[0].message)
+        sql = _ONE_AS if worker else _ONE
+        moved = await connection.fetch(sql, *group[0].update, *group[0].message, *guard)
     else:
         rows = [(*wanted.update, *wanted.message) for wanted in group]
-        moved = await connection.fetch(_SEVERAL, *columns(rows, len(_FIELDS)))
+        sql = _SEVERAL_AS if worker else _SEVERAL
+        moved = await connection.fetch(sql, *columns(rows, len(_FIELDS)), *guard)
+    if worker and len(moved) < len(group) and not await connection.fetch(_IS_ALIVE, worker):
+        raise fenced()
     return {row[0] for row in moved}
 
 

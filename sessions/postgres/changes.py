@@ -6,11 +6,12 @@ Locks are taken in one order everywhere: sessions by number, then keys, then the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import fields
 from operator import attrgetter
 
 from sessions.errors import StaleSession, Tampered
+from sessions.portions import portions
 from sessions.postgres.connections import Connection
 from sessions.postgres.keyring import expect_key
 from sessions.postgres.post import put
@@ -54,23 +55,32 @@ _UNLINK = "DELETE FROM palaver.lineage WHERE source = ANY($1::bigint[]) AND read
 
 async def apply(changes: Sequence[Change], recount: Recount | None, mail: Mail | None, connection: Connection) -> None:
     """Apply changes in their order, with the counts and the mail that go with them."""
-    await lock_sessions([change.row.number for change in changes if change.expected is not None], connection)
+    begun = {change.row.number for change in changes if change.expected is None}
+    read = {source for change in changes for source in change.sources} - begun
+    changed = {change.row.number for change in changes} - begun
+    there = await lock_sessions(changed | read, connection, one_too=bool(read))
+    if not read <= there:
+        raise StaleSession("what this conversation goes on from was erased meanwhile")
     for change in changes:
         await _apply_one(change, connection)
     await put(mail, connection, recount)
 
 
-async def lock_sessions(numbers: Iterable[int], connection: Connection) -> None:
-    """Keep others from changing several sessions until the unit of work ends, always in the same order."""
-    several = sorted(set(numbers))
-    if len(several) > 1:
-        await connection.fetch(_LOCK_SESSIONS, several)
+async def lock_sessions(numbers: Iterable[int], connection: Connection, *, one_too: bool = False) -> Set[int]:
+    """Keep others from changing several sessions until the unit of work ends, always in the same order.
+
+    Gives those that are there. A single one is locked by what changes it, unless it is asked for as well.
+    """
+    wanted = sorted(set(numbers))
+    if len(wanted) > 1 or (wanted and one_too):
+        return {row[0] for row in await connection.fetch(_LOCK_SESSIONS, wanted)}
+    return set()
 
 
 async def insert_messages(messages: Sequence[MessageRow], connection: Connection) -> None:
-    """Store messages."""
-    if messages:
-        await connection.execute(_INSERT_MESSAGES, *columns(messages, len(MESSAGE_TYPES)))
+    """Store messages; a statement can not be longer than 1 GiB, and takes its length in memory of both."""
+    for portion in portions(messages):
+        await connection.execute(_INSERT_MESSAGES, *columns(portion, len(MESSAGE_TYPES)))
 
 
 async def insert_entries(entries: Sequence[EntryRow], connection: Connection) -> None:
@@ -84,9 +94,9 @@ async def _apply_one(change: Change, connection: Connection) -> None:
     await _put_session(change, connection)
     if change.moved:
         await connection.execute(_MOVE_SESSION, row.key_idx, row.owner_idx, row.number)
-    if change.revised:
-        revised = await connection.execute(_REVISE_MESSAGES, *columns(change.revised, len(MESSAGE_TYPES)))
-        if affected(revised) != len(change.revised):
+    for portion in portions(change.revised):
+        revised = await connection.execute(_REVISE_MESSAGES, *columns(portion, len(MESSAGE_TYPES)))
+        if affected(revised) != len(portion):
             raise Tampered("a conversation")
     await insert_messages(change.messages, connection)
     await insert_entries(change.entries, connection)

@@ -8,7 +8,7 @@ wrapped with a master key that was retired, and opens to nobody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from sessions.errors import StaleSession
@@ -30,6 +30,12 @@ _MARK = (
     " ON CONFLICT (number) DO UPDATE SET arriving = NULL"
 )
 _DELETE = "DELETE FROM palaver.session WHERE number = ANY($1::bigint[])"
+_VERSIONS = "SELECT number, version FROM palaver.session WHERE number = ANY($1::bigint[]) FOR UPDATE"
+# Whoever forks a session locks it first: what is not seen here now finds that it is gone.
+_READ = (
+    "SELECT 1 FROM palaver.lineage WHERE source = ANY($1::bigint[]) AND reader <> ALL($1::bigint[])"
+    " AND reader <> ALL($2::bigint[]) LIMIT 1"
+)
 _UNLINK = "DELETE FROM palaver.lineage WHERE source = ANY($1::bigint[]) OR reader = ANY($1::bigint[])"
 # Nobody sweeps a session that somebody else is sweeping; nothing lands any more that is being swept.
 _TAKE = (
@@ -42,12 +48,24 @@ _MESSAGES = (
 )
 
 
-async def erase(numbers: Sequence[int], recount: Recount, mail: Mail | None, connection: Connection) -> None:
+async def erase(
+    numbers: Sequence[int],
+    recount: Recount,
+    mail: Mail | None,
+    connection: Connection,
+    *,
+    readers: Collection[int] | None = None,
+    versions: Mapping[int, int] | None = None,
+) -> None:
     """Destroy the wrapped keys and the session rows, and note what is still to be removed."""
     gone = sorted(set(numbers))
     await lock_sessions(gone, connection)
+    if versions and {row[0]: row[1] for row in await connection.fetch(_VERSIONS, list(versions))} != dict(versions):
+        raise StaleSession("another writer changed one of these sessions meanwhile")
     if affected(await connection.execute(_DELETE, gone)) != len(gone):
         raise StaleSession("another writer erased one of these sessions meanwhile")  # and has counted it
+    if readers is not None and await connection.fetch(_READ, gone, list(readers)):
+        raise StaleSession("another writer has forked one of these sessions meanwhile")
     await connection.execute(_MARK, gone)
     await connection.execute(_UNLINK, gone)
     await put(mail, connection, recount)

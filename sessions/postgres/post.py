@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 
 from sessions.postgres.connections import Connection
 from sessions.postgres.counts import count_anew, lock, update
+from sessions.postgres.listener import CALL
 from sessions.postgres.rows import columns, only
 from sessions.records import ALL_SENT, AuditRow, Census, LetterRow, Mail
 from sessions.store import Recount
@@ -16,8 +17,8 @@ PARCELS = "SELECT id, channel, sent, body FROM palaver.parcel"
 READ_AUDIT = "SELECT number, at, body, link FROM palaver.audit"
 _NEWEST = f"{READ_AUDIT} ORDER BY number DESC LIMIT 1"
 _INSERT_LETTERS = (
-    "INSERT INTO palaver.letter SELECT * FROM"
-    " unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bytea[])"
+    "INSERT INTO palaver.letter SELECT g.*, 0 FROM"
+    " unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bytea[], $7::integer[]) AS g"
     " ON CONFLICT (name) DO NOTHING RETURNING id"
 )
 _REPLACE_LETTERS = (
@@ -26,7 +27,8 @@ _REPLACE_LETTERS = (
     " WHERE l.id = g.id"
 )
 _PUT_PARCELS = (
-    "INSERT INTO palaver.parcel SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bytea[])"
+    "INSERT INTO palaver.parcel SELECT * FROM"
+    " unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bytea[], $5::integer[], $6::bigint[])"
     " ON CONFLICT (id) DO UPDATE SET sent = excluded.sent, body = excluded.body"
 )
 _INSERT_AUDIT = "INSERT INTO palaver.audit SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[])"
@@ -39,14 +41,15 @@ _FORGET_PARCELS = _FORGET.format("parcel", DONE, "sent")
 
 
 async def receive(
-    letters: Sequence[LetterRow], counted: Callable[[Census], Recount], connection: Connection
+    letters: Sequence[LetterRow], counted: Callable[[Census], Recount], lanes: Collection[int], connection: Connection
 ) -> list[bool]:
-    """Store the letters whose names are new; tell which are."""
-    stored = {row[0] for row in await connection.fetch(_INSERT_LETTERS, *columns(letters, 6))}
+    """Store the letters whose names are new; tell which are. Others than the holder of these lanes are called."""
+    stored = {row[0] for row in await connection.fetch(_INSERT_LETTERS, *columns(letters, 7))}
     new = [letter for letter in letters if letter.id in stored]
     if new:
         steps = sum(letter.state + letter.attempts for letter in new)
         await count_anew(counted(Census(letters=len(new), steps=steps)), connection)
+    await _call({letter.lane for letter in new}.difference(lanes), connection)
     return [letter.id in stored for letter in letters]
 
 
@@ -66,7 +69,8 @@ async def put_all(mails: Sequence[Mail], connection: Connection, recount: Recoun
         await connection.execute(_REPLACE_LETTERS, *columns(changed, 4))
     parcels = {parcel.id: parcel for mail in mails for parcel in mail.parcels}
     if parcels:
-        await connection.execute(_PUT_PARCELS, *columns(list(parcels.values()), 4))
+        await connection.execute(_PUT_PARCELS, *columns(list(parcels.values()), 6))
+        await _call({parcel.lane for parcel in parcels.values() if not parcel.holder}, connection)
     if recount is not None or any(mail.recount or mail.audit for mail in mails):
         await _count(mails, connection, recount)
 
@@ -84,6 +88,12 @@ async def _count(mails: Sequence[Mail], connection: Connection, recount: Recount
     if entries:
         await connection.execute(_INSERT_AUDIT, *columns(entries, 4))
     await update(census, connection)
+
+
+async def _call(lanes: Set[int], connection: Connection) -> None:
+    """Call those who have these lanes; 0 is none."""
+    if said := " ".join(str(lane) for lane in sorted(lanes) if lane):
+        await connection.execute(CALL, f"lanes {said}")
 
 
 async def _newest(connection: Connection) -> AuditRow | None:

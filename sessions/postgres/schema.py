@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from sessions.errors import StoreError, StoreTooNew
+from sessions.errors import StoreError, StoreMade, StoreTooNew
 from sessions.postgres.connections import Connection
 
 APPLICATION: Final = "palaver sessions"
@@ -58,7 +58,7 @@ async def create(connection: Connection, place: str, fill: Fill) -> None:
     """Make all tables and fill them, as part of one unit of work: tables without keys open to nobody."""
     await connection.execute(_LOCK)
     if await found_version(connection, place):
-        raise StoreError(f"another program made the store at {place} meanwhile; open it again")
+        raise StoreMade(f"another program made the store at {place} meanwhile; open it again")
     ((there, *_),) = await connection.fetch(_THERE)
     if not there:
         await connection.execute("CREATE SCHEMA palaver")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
-from sessions.errors import NoStoreYet, StoreError, StoreReadOnly, Tampered
+from sessions.coordination import LIFETIME
+from sessions.errors import NoStoreYet, StaleSession, StoreError, StoreReadOnly, Tampered
 from sessions.postgres import arrivals as arrived
 from sessions.postgres import counts, erasing, keyring, post, reading, schema
 from sessions.postgres.appends import Appends, Wanted
 from sessions.postgres.changes import apply
 from sessions.postgres.connections import Connection, Connections, Options, Row, Value
-from sessions.postgres.owner import Owner
+from sessions.postgres.listener import Listener, share_lock
+from sessions.postgres.owner import KEY, Owner
 from sessions.postgres.resealing import reseal
 from sessions.postgres.units import Units
+from sessions.postgres.workers import Workers
 from sessions.records import (
     Arrival,
     AuditRow,
@@ -43,6 +46,7 @@ _ASIDE = "UPDATE palaver.session SET status = $1, next_reset_at = NULL WHERE num
 _PUT_PREFERENCE = (
     "INSERT INTO palaver.preference VALUES ($1, $2, $3)"
     " ON CONFLICT (idx) DO UPDATE SET revision = excluded.revision, body = excluded.body"
+    " WHERE preference.revision = $4 RETURNING 1"
 )
 _TABLES = (
     "session",
@@ -56,6 +60,10 @@ _TABLES = (
     "erasure",
     "census",
     "unit",
+    "worker",
+    "lease",
+    "claim",
+    "turn",
 )
 
 
@@ -65,15 +73,25 @@ class PostgresStore:
     `dsn` may name several servers; with `target_session_attrs=read-write` the one that takes writes is used, also
     after another has taken over. `pooler` is for PgBouncer in transaction mode: nothing is kept on a connection
     between two units of work. `read_only` writes nothing, not even when asked to. With `sole` a second such program
-    is refused with `StoreHeld`; behind a pooler that can not be.
+    is refused with `StoreHeld`; behind a pooler that can not be. With `many` it is shared with other such programs, and
+    one that does not say for `lifetime` seconds that it is alive is given up: see `sessions.coordination`.
     """
 
     def __init__(
-        self, dsn: str, *, read_only: bool = False, pooler: bool = False, sole: bool = False, size: int = 10
+        self,
+        dsn: str,
+        *,
+        read_only: bool = False,
+        pooler: bool = False,
+        sole: bool = False,
+        many: bool = False,
+        lifetime: float = LIFETIME,
+        size: int = 10,
     ) -> None:
-        if sole and (read_only or pooler):
-            raise ValueError("a store that only reads, or is reached through a pooler, has no lock")
-        self._sole = sole
+        if sole and (read_only or pooler or many):
+            raise ValueError("a store that only reads, is shared, or is reached through a pooler, has no lock")
+        self._sole, self._many, self._lifetime = sole, many and not read_only, lifetime
+        self.coordinator: Workers | None = None
         self._owner: Owner | None = None
         self._options = Options(dsn=dsn, size=size, pooler=pooler, read_only=read_only)
         self._read_only = read_only
@@ -86,10 +104,15 @@ class PostgresStore:
         self._connections = Connections(self._options)
         self._units = Units(self._connections, pooler=self._options.pooler)
         self._appends = Appends(self._units)
+        if self._many:
+            listener = None if self._options.pooler else Listener(self._connections)
+            self.coordinator = Workers(self._units, listener, self._lifetime)
         if self._sole:
             self._owner = Owner(self._connections)
             await self._owner.take()
         patience, self._units.patience = self._units.patience, 0.0  # whoever starts a program wants to know at once
+        if self._many and not self._options.pooler:
+            await self._units.view(self._join)
         version = await self._units.view(self._look)
         foundation = await self._units.view(keyring.foundation) if version else None
         self._units.patience = patience
@@ -114,6 +137,9 @@ class PostgresStore:
     async def close(self) -> None:
         """Finish what is begun and let the connections go."""
         if self._connections is not None:
+            self._units.hurry()
+            if self.coordinator is not None:
+                await self.coordinator.close()
             await self._appends.close()
             await self._units.close()
             if self._owner is not None:
@@ -159,18 +185,22 @@ class PostgresStore:
         """Give a session that does not open a status that is not current."""
         await self._writing.write(lambda connection: connection.execute(_ASIDE, status, number))
 
-    async def put_preference(self, row: PreferenceRow, recount: Recount, mail: Mail | None = None) -> None:
+    async def put_preference(
+        self, row: PreferenceRow, recount: Recount, mail: Mail | None = None, *, after: int | None = None
+    ) -> None:
         """Insert or replace a preference."""
 
         async def job(connection: Connection) -> None:
-            await connection.execute(_PUT_PREFERENCE, *row)
+            if not await connection.fetch(_PUT_PREFERENCE, *row, row.revision - 1 if after is None else after):
+                raise StaleSession("another writer changed this preference first")
             await post.put(mail, connection, recount)
 
         await self._writing.write(job)
 
     async def receive(self, letters: Sequence[LetterRow], counted: Callable[[Census], Recount]) -> list[bool]:
         """Store the letters that are new."""
-        return await self._writing.write(partial(post.receive, tuple(letters), counted))
+        lanes = () if self.coordinator is None else self.coordinator.lanes
+        return await self._writing.write(partial(post.receive, tuple(letters), counted, lanes))
 
     async def post(self, mail: Mail) -> None:
         """Store letters and parcels."""
@@ -184,9 +214,18 @@ class PostgresStore:
         """Remove what is done with."""
         return await self._writing.write(partial(post.forget, before, counted))
 
-    async def erase_sessions(self, numbers: Sequence[int], recount: Recount, mail: Mail | None = None) -> None:
+    async def erase_sessions(
+        self,
+        numbers: Sequence[int],
+        recount: Recount,
+        mail: Mail | None = None,
+        *,
+        readers: Collection[int] | None = None,
+        versions: Mapping[int, int] | None = None,
+    ) -> None:
         """Destroy the wrapped keys and the session rows."""
-        await self._writing.write(partial(erasing.erase, tuple(numbers), recount, mail))
+        job = partial(erasing.erase, tuple(numbers), recount, mail, readers=readers, versions=versions)
+        await self._writing.write(job)
 
     async def sweep_erased(self) -> int:
         """Remove the remaining rows of erased sessions; of the log see `sessions.postgres.erasing`."""
@@ -261,6 +300,11 @@ class PostgresStore:
         """Count the rows there really are."""
         (found,) = await self._long(counts.COUNT_ROWS)
         return Census(b"", *map(int, found))
+
+    async def versions(self, ids: Sequence[str]) -> dict[str, int]:
+        """Give the versions of those of these sessions that are there."""
+        sql = "SELECT id, version FROM palaver.session WHERE id = ANY($1::text[])"
+        return {row[0]: row[1] for row in await self._reading.fetch(sql, list(ids))}
 
     async def session(self, session_id: str) -> SessionRow | None:
         """Find a session by its id."""
@@ -440,6 +484,11 @@ class PostgresStore:
                 " set it to on for the user of the store, with ALTER ROLE"
             )
         return await schema.found_version(connection, self._connected.place)
+
+    async def _join(self, connection: Connection) -> None:
+        """See to it that no program has the store for itself. Raises `StoreHeld`."""
+        await share_lock(connection, self._connected.place)
+        await connection.fetch("SELECT pg_advisory_unlock_shared($1::int, $2::int)", *KEY)
 
     async def _vacuum(self) -> None:
         async def job() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import chain
 from operator import attrgetter
@@ -31,6 +31,8 @@ _MUTABLE = tuple(name for name in COLUMNS if name not in _FIXED)
 _all, _mutable = attrgetter(*COLUMNS), attrgetter(*_MUTABLE)
 _UPDATE_SESSION = f"UPDATE session SET {', '.join(f'{name} = ?' for name in _MUTABLE)} WHERE number = ? AND version = ?"
 _MOVE_SESSION = "UPDATE session SET key_idx = ?, owner_idx = ? WHERE number = ?"
+_HAS_VERSION = "SELECT 1 FROM session WHERE number = ? AND version = ?"
+_READERS = "SELECT reader FROM lineage WHERE source = ?"
 _REVISE_MESSAGE = f"UPDATE message SET {', '.join(f'{name} = ?' for name in MessageRow._fields[1:])} WHERE id = ?"
 
 
@@ -83,9 +85,26 @@ def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
     if change.entries:
         connection.executemany(INSERT_ENTRY, change.entries)
     for source in change.sources:
+        if connection.execute("SELECT 1 FROM session WHERE number = ?", (source,)).fetchone() is None:
+            raise StaleSession("what this conversation goes on from was erased meanwhile")
         connection.execute("INSERT OR IGNORE INTO lineage VALUES (?, ?)", (source, row.number))
     for source in change.released:
         connection.execute("DELETE FROM lineage WHERE source = ? AND reader = ?", (source, row.number))
+
+
+def check_unchanged(
+    numbers: Collection[int],
+    readers: Collection[int] | None,
+    versions: Mapping[int, int],
+    connection: sqlite3.Connection,
+) -> None:
+    """Refuse to erase sessions that have other versions by now, or that others read than these and themselves."""
+    for number, version in versions.items():
+        if connection.execute(_HAS_VERSION, (number, version)).fetchone() is None:
+            raise StaleSession("another writer changed one of these sessions meanwhile")
+    for number in () if readers is None else numbers:
+        if {row[0] for row in connection.execute(_READERS, (number,))}.difference(readers or (), numbers):
+            raise StaleSession("another writer has forked one of these sessions meanwhile")
 
 
 def insert_session(row: SessionRow, connection: sqlite3.Connection) -> None:

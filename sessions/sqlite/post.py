@@ -23,7 +23,7 @@ def receive(
     letters: Sequence[LetterRow], counted: Callable[[Census], Recount], connection: sqlite3.Connection
 ) -> list[bool]:
     """Store the letters whose names are new; tell which are."""
-    new = [connection.execute(_INSERT_LETTER, letter).rowcount == 1 for letter in letters]
+    new = [connection.execute(_INSERT_LETTER, letter[:6]).rowcount == 1 for letter in letters]
     if any(new):
         steps = sum(letter.state + letter.attempts for letter, is_new in zip(letters, new, strict=True) if is_new)
         count_anew(counted(Census(letters=sum(new), steps=steps)), connection)
@@ -37,7 +37,7 @@ def put(mail: Mail | None, connection: sqlite3.Connection) -> None:
     for letter in mail.letters:
         connection.execute(_REPLACE_LETTER, (letter.state, letter.attempts, letter.body, letter.id))
     for parcel in mail.parcels:
-        connection.execute(_PUT_PARCEL, parcel)
+        connection.execute(_PUT_PARCEL, parcel[:4])
     if mail.audit is not None:
         newest = connection.execute(f"{READ_AUDIT} ORDER BY number DESC LIMIT 1").fetchone()
         connection.executemany(_INSERT_AUDIT, mail.audit(AuditRow(*newest) if newest else None))

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 
-from sessions.errors import NoStoreYet, StoreError, StoreReadOnly, Tampered
+from sessions.coordination import Coordinator
+from sessions.errors import NoStoreYet, StaleSession, StoreError, StoreReadOnly, Tampered
 from sessions.records import (
     MAX_NUMBER,
     MAX_SEQUENCE,
@@ -38,7 +39,7 @@ from sessions.records import (
 )
 from sessions.sqlite import arrivals as arrived
 from sessions.sqlite import counts, keyring, post, schema
-from sessions.sqlite.changes import COLUMNS, append_rows, apply, enter
+from sessions.sqlite.changes import COLUMNS, append_rows, apply, check_unchanged, enter
 from sessions.sqlite.files import OwnerLock, is_there, prepare, tighten
 from sessions.sqlite.ranges import RangeReader
 from sessions.sqlite.readers import EarlyReader, PooledReader, Reader, WriterReader
@@ -75,6 +76,10 @@ _ORPHANS = (
     " + (SELECT count(*) FROM lineage WHERE reader NOT IN (SELECT number FROM session))"
     " + (SELECT count(*) FROM session JOIN erasure USING (number))"
 )
+_PUT_PREFERENCE = (
+    "INSERT INTO preference VALUES (?, ?, ?) ON CONFLICT (idx) DO UPDATE"
+    " SET revision = excluded.revision, body = excluded.body WHERE preference.revision = ?"
+)
 
 
 class SqliteStore:
@@ -82,6 +87,8 @@ class SqliteStore:
 
     `path` None keeps everything in memory. `read_only` takes no lock and works beside a running owner.
     """
+
+    coordinator: Coordinator | None = None  # one program writes to a file
 
     def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
         self._path = path
@@ -206,11 +213,15 @@ class SqliteStore:
         sql = "UPDATE session SET status = ?, next_reset_at = NULL WHERE number = ?"
         await self._writer.submit(lambda connection: connection.execute(sql, (status, number)).rowcount)
 
-    async def put_preference(self, row: PreferenceRow, recount: Recount, mail: Mail | None = None) -> None:
+    async def put_preference(
+        self, row: PreferenceRow, recount: Recount, mail: Mail | None = None, *, after: int | None = None
+    ) -> None:
         """Insert or replace a preference."""
 
         def job(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR REPLACE INTO preference VALUES (?, ?, ?)", row)
+            expected = row.revision - 1 if after is None else after
+            if connection.execute(_PUT_PREFERENCE, (*row, expected)).rowcount != 1:
+                raise StaleSession("another writer changed this preference first")
             counts.count_anew(recount, connection)
             post.put(mail, connection)
 
@@ -232,10 +243,19 @@ class SqliteStore:
         """Remove what is done with."""
         return await self._writer.submit(partial(post.forget, before, counted))
 
-    async def erase_sessions(self, numbers: Sequence[int], recount: Recount, mail: Mail | None = None) -> None:
+    async def erase_sessions(
+        self,
+        numbers: Sequence[int],
+        recount: Recount,
+        mail: Mail | None = None,
+        *,
+        readers: Collection[int] | None = None,
+        versions: Mapping[int, int] | None = None,
+    ) -> None:
         """Destroy the wrapped keys and the session rows."""
 
         def job(connection: sqlite3.Connection) -> None:
+            check_unchanged(numbers, readers, versions or {}, connection)
             keyring.empty_log_later(connection)
             for number in numbers:
                 connection.execute("INSERT OR IGNORE INTO erasure VALUES (?)", (number,))
@@ -331,6 +351,10 @@ class SqliteStore:
         """Count the rows there really are."""
         (found,) = await self._reader.fetch(counts.COUNT_ROWS)
         return Census(b"", *map(int, found))
+
+    async def versions(self, ids: Sequence[str]) -> dict[str, int]:
+        """Give the versions of those of these sessions that are there."""
+        return {row.id: row.version for row in await self.sessions_by_id(ids)}
 
     async def session(self, session_id: str) -> SessionRow | None:
         """Find a session by its id."""

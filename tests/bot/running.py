@@ -63,11 +63,11 @@ async def running(
     settings = load_settings(
         environ={"PALAVER_HOME": str(home), "PALAVER_SESSIONS__TIMEZONE": "UTC", **where.environ(), **environ}
     )
-    async with open_application(settings, key_provider(settings), clock=clock, watch=watch) as application:
+    async with open_application(settings, key_provider(settings), clock=clock, watch=watch, shares=True) as application:
         make = make or (make_channels if paced else clocked(time.time))
         channels = make(settings, application)
         for channel in channels:
-            application.announce_through(channel.platform, channel.notify)
+            application.announce_through(channel.platform, channel.notify, channel.place)
         tasks = [asyncio.ensure_future(channel.run(application.handle)) for channel in channels]
         try:
             yield Bot(application, channels)

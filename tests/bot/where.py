@@ -1,13 +1,15 @@
 """Where: the database that a test of the bot uses: a file in its home folder, or one of its own on a server.
 
-`PALAVER_TEST_STORE=postgres` chooses the latter; `make test-postgres` does.
+`PALAVER_TEST_STORE=postgres` chooses the latter, and `PALAVER_TEST_STORE=workers` one that programs share;
+`make test-postgres` and `make test-workers` do.
 """
 
 from __future__ import annotations
 
 import os
 
-ON_A_SERVER = os.environ.get("PALAVER_TEST_STORE") == "postgres"
+SHARED = os.environ.get("PALAVER_TEST_STORE") == "workers"
+ON_A_SERVER = SHARED or os.environ.get("PALAVER_TEST_STORE") == "postgres"
 # These look into the file, fill or damage it by hand, or expect what only a file has.
 LOOK_INTO_FILES = (
     "test_bad_days",
@@ -32,7 +34,9 @@ LOOK_INTO_FILES = (
     "operator/test_people",
     "operator/test_references",
     "operator/test_resuming",
+    "operator/test_sharing",
     "operator/test_statistics",
+    "operator/test_syncing",
     "operator/test_vacuum",
     "operator/test_verifying",
 )
@@ -44,6 +48,7 @@ def use(address: str | None) -> None:
     _settings.clear()
     if address is not None:
         _settings["PALAVER_STORE__URL"] = address
+        _settings["PALAVER_STORE__WORKERS"] = "many" if SHARED else "one"
 
 
 def environ() -> dict[str, str]:

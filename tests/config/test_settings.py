@@ -156,6 +156,8 @@ def test_paths_start_at_home_or_at_the_person(tmp_path: Path) -> None:
         ("store.url", "postgresql://host", "an address like postgresql://user@host/database"),
         ("store.url", "postgresql://host/my db", "an address like postgresql://user@host/database"),
         ("store.connection", "fast", "direct or pooled"),
+        ("sync.place", "mysql://host/db", "the path of a folder"),
+        ("sync.place", "postgresql://host", "an address like postgresql://user@host/database"),
         ("key_file", "~nobody-of-this-name/key", "must be a path"),
     ],
 )
@@ -184,6 +186,7 @@ def test_a_wrong_secret_is_never_shown(tmp_path: Path, name: str, value: str) ->
         ("store.url", "postgresql://me:can/ary@host/a db"),
         ("store.url", "postgresql://me:canary/db"),
         ("store.url", "postgresql://host:5432/db;password=canary"),
+        ("sync.place", "postgresql://me:canary@host"),
         ("model.base_url", "https://me:canary@host/v1"),
         ("model.base_url", "https://host/v1?key=canary"),
         ("telegram.api_url", "https://host/bot123:canary"),

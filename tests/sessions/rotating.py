@@ -32,8 +32,10 @@ class Killed(SqliteStore):
         await super().put_keyring(rows, secrets, mail)
         self._count()
 
-    async def put_preference(self, row: PreferenceRow, recount: Recount, mail: Mail | None = None) -> None:
-        await super().put_preference(row, recount, mail)
+    async def put_preference(
+        self, row: PreferenceRow, recount: Recount, mail: Mail | None = None, *, after: int | None = None
+    ) -> None:
+        await super().put_preference(row, recount, mail, after=after)
         self._count()
 
     async def rewrap(self, changes: Sequence[Rewrap]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -179,7 +179,15 @@ async def test_checkpoints_of_a_fork_survive_the_original(open_store: Opener) ->
 class BreaksOff(SqliteStore):
     """Fails when a session is to be erased, as a crash does, after everything was handed over."""
 
-    async def erase_sessions(self, numbers: Sequence[int], recount: Recount, mail: Mail | None = None) -> None:
+    async def erase_sessions(
+        self,
+        numbers: Sequence[int],
+        recount: Recount,
+        mail: Mail | None = None,
+        *,
+        readers: Collection[int] | None = None,
+        versions: Mapping[int, int] | None = None,
+    ) -> None:
         raise StoreError("the lights went out")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sessions.errors import NotFound, SessionError, StaleSession
+from sessions.errors import NotFound, SessionError
 from sessions.manager import SessionManager
 from sessions.records import Foundation
 from sessions.sqlite.store import SqliteStore
@@ -99,8 +99,8 @@ class SecondProgram(SqliteStore):
         """Leave the connections to the first."""
 
 
-async def test_who_saw_an_older_session_is_told_and_can_try_again(tmp_path: Path) -> None:
-    """A write on top of what another program changed is refused whole; the next try sees the change."""
+async def test_who_saw_an_older_session_tries_again(tmp_path: Path) -> None:
+    """A write on top of what another program changed is refused whole, and done anew on what is there by then."""
     store = SqliteStore(tmp_path / "palaver.db")
     async with SessionManager.open(store=store, encryption_key=KEY) as one:
         session = await one.get_or_create_session(ANN)
@@ -108,16 +108,11 @@ async def test_who_saw_an_older_session_is_told_and_can_try_again(tmp_path: Path
         async with SessionManager.open(store=SecondProgram(store), encryption_key=KEY) as other:
             assert await texts(other, session.id) == ["hello", "re: hello"]
             await one.add_message(session.id, role="user", content="from one")
-            with pytest.raises(StaleSession):
-                await other.add_message(session.id, role="user", content="from the other")
             await other.add_message(session.id, role="user", content="from the other")
             assert (await texts(other, session.id))[2:] == ["from one", "from the other"]
-            with pytest.raises(StaleSession):
-                await one.reset(ANN)
             fresh = await one.reset(ANN)
             assert (await texts(one, session.id))[2:] == ["from one", "from the other"]
-            with pytest.raises(StaleSession):
-                await other.save_checkpoint(session.id, name="here")
+            await other.save_checkpoint(session.id, name="here")
             assert (await other.get_or_create_session(ANN)).id == fresh.id
         assert await one.verify() == []
 

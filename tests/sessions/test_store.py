@@ -531,6 +531,7 @@ async def test_only_an_expected_wrapped_key_is_replaced(store: Store) -> None:
     """One that was changed meanwhile is left; nothing else of a session changes."""
     before = row(1, wrapped=wrapped(OLD_KEY, 1))
     await add(store, before, row(2, wrapped=wrapped(OLD_KEY, 2)))
+    await store.put_keyring([replace(FOUNDATION.keyring[0], kid=NEW_KEY)], {})
     new = wrapped(NEW_KEY, 1)
     assert await store.rewrap([Rewrap(1, before.wrapped, new), Rewrap(2, b"another", new), Rewrap(3, b"", new)]) == 1
     assert await store.session_by_number(1) == replace(before, wrapped=new)
@@ -541,6 +542,7 @@ async def test_a_change_of_a_session_leaves_its_wrapped_key(store: Store) -> Non
     """What a writer still has in memory of it is not put back."""
     first = row(1)
     await add(store, first)
+    await store.put_keyring([replace(FOUNDATION.keyring[0], kid=NEW_KEY)], {})
     await store.rewrap([Rewrap(1, first.wrapped, wrapped(NEW_KEY, 1))])
     await store.commit([Change(row=replace(first, version=2, status="paused"), expected=1)])
     found = await store.session_by_number(1)
@@ -561,6 +563,56 @@ async def test_a_key_goes_when_it_wraps_nothing(store: Store) -> None:
     with pytest.raises(StaleSession):
         await add(store, row(2))
     await add(store, row(2, wrapped=wrapped(NEW_KEY, 2)))
+
+
+async def test_nothing_is_wrapped_with_a_key_that_is_not_there(store: Store) -> None:
+    """A key that was retired meanwhile wraps no session any more, and none of the others that go with it."""
+    await store.put_keyring([replace(FOUNDATION.keyring[0], kid=NEW_KEY)], {})
+    await add(store, row(1), row(2))
+    changes = [Rewrap(1, row(1).wrapped, wrapped(NEW_KEY, 1)), Rewrap(2, row(2).wrapped, wrapped(b"r" * 8, 2))]
+    with pytest.raises(StaleSession):
+        await store.rewrap(changes)
+    assert await store.count_wrapped() == {OLD_KEY: 2}
+
+
+async def test_what_is_gone_is_not_read(store: Store) -> None:
+    """A session that goes on from an erased one is refused whole, whether it is new or not."""
+    await add(store, row(1), row(2), row(3))
+    await store.erase_sessions([1], lambda census: census)
+    for change in (
+        Change(row=row(4), expected=None, sources=(1,)),
+        Change(row=row(2, version=2), expected=1, sources=(3, 1)),
+    ):
+        with pytest.raises(StaleSession):
+            await store.commit([change])
+    assert [await store.readers_of(number) for number in (1, 3)] == [[], []]
+    await store.commit([Change(row=row(5), expected=None, sources=(3,))])
+    await store.commit([Change(row=row(6), expected=None), Change(row=row(7), expected=None, sources=(6,))])
+    assert [await store.readers_of(number) for number in (3, 6)] == [[5], [7]]
+
+
+async def test_what_others_read_is_not_erased(store: Store) -> None:
+    """A reader that nobody has counted on keeps a session from going; one that goes with it does not."""
+    await add(store, row(1))
+    await store.commit([Change(row=row(2), expected=None, sources=(1,))])
+    await store.commit([Change(row=row(3), expected=None, sources=(1,))])
+    for gone, readers in (([1], {2}), ([1, 3], set[int]()), ([1], set[int]())):
+        with pytest.raises(StaleSession):
+            await store.erase_sessions(gone, lambda census: census, readers=readers)
+    assert len(await store.ids()) == 3
+    await store.erase_sessions([1, 3], lambda census: census, readers={2})
+    assert list(await store.ids()) == [2]
+
+
+async def test_what_was_changed_since_is_not_erased(store: Store) -> None:
+    """Sessions that go only as they are stay together when one of them was written to."""
+    await add(store, row(1), row(2))
+    await store.commit([Change(row=row(2, version=2), expected=1)])
+    with pytest.raises(StaleSession):
+        await store.erase_sessions([1, 2], lambda census: census, versions={1: 1, 2: 1})
+    assert len(await store.ids()) == 2
+    await store.erase_sessions([1, 2], lambda census: census, versions={1: 1, 2: 2})
+    assert await store.ids() == {}
 
 
 async def test_a_session_is_sealed_anew_as_a_whole(store: Store) -> None:

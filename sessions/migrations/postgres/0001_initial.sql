@@ -129,14 +129,17 @@ CREATE TABLE palaver.erasure (
 );
 
 -- What came in from a platform. When it is handled only a seal is left in its body, and the keyed hash of its name
--- stays for some days, so that the same thing is not handled twice. state: 1 waiting, 2 begun, 3 finished.
+-- stays for some days, so that the same thing is not handled twice. state: 1 waiting, 2 begun, 3 finished. lane says
+-- what must be handled by the same worker; holder is the worker that handles it, 0 while nobody does.
 CREATE TABLE palaver.letter (
     id       bigint PRIMARY KEY,
     name     bytea NOT NULL UNIQUE,
     channel  bytea NOT NULL,
     state    bigint NOT NULL,
     attempts bigint NOT NULL,
-    body     bytea NOT NULL
+    body     bytea NOT NULL,
+    lane     integer NOT NULL DEFAULT 0,
+    holder   bigint NOT NULL DEFAULT 0
 );
 
 CREATE INDEX letter_unfinished ON palaver.letter (channel, id) WHERE state < 3;
@@ -147,7 +150,9 @@ CREATE TABLE palaver.parcel (
     id      bigint PRIMARY KEY,
     channel bytea NOT NULL,
     sent    bigint NOT NULL,
-    body    bytea NOT NULL
+    body    bytea NOT NULL,
+    lane    integer NOT NULL DEFAULT 0,
+    holder  bigint NOT NULL DEFAULT 0
 );
 
 CREATE INDEX parcel_unsent ON palaver.parcel (channel, id) WHERE sent < 1048576;
@@ -164,4 +169,39 @@ CREATE TABLE palaver.audit (
 CREATE TABLE palaver.unit (
     token bytea PRIMARY KEY,
     at    timestamptz NOT NULL
+);
+
+-- Programs that share the work. A row is kept alive by its worker; when it is older than until, another worker removes
+-- it, and whatever the one it belonged to still writes is refused, because every write locks the row of its worker.
+-- slot tells apart the ids that several of them give at the same moment.
+CREATE SEQUENCE palaver.worker_number;
+
+CREATE TABLE palaver.worker (
+    id     bigint PRIMARY KEY,
+    slot   integer NOT NULL UNIQUE,
+    shares boolean NOT NULL,
+    until  timestamptz NOT NULL
+);
+
+-- What one worker does alone: a lane of chats, polling for a bot account, a shard. epoch counts the holders.
+CREATE TABLE palaver.lease (
+    name   text COLLATE "C" PRIMARY KEY,
+    holder bigint NOT NULL,
+    epoch  bigint NOT NULL
+);
+
+INSERT INTO palaver.lease SELECT 'lane/' || lane, 0, 0 FROM generate_series(1, 64) AS lane;
+
+-- Sessions whose reset is due and that some worker is just looking after: the others pass over them.
+CREATE TABLE palaver.claim (
+    number bigint PRIMARY KEY,
+    until  timestamptz NOT NULL
+);
+
+-- Turns that run: one at a time in each session, wherever. stopping: somebody elsewhere wants it to end.
+CREATE TABLE palaver.turn (
+    session  text COLLATE "C" PRIMARY KEY,
+    holder   bigint NOT NULL,
+    epoch    bigint NOT NULL,
+    stopping boolean NOT NULL
 );

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.telegram.limiter import ALL_SECOND, GROUP_MINUTE, MOST_CHATS, Limiter
+from adapters.telegram.limiter import ALL_SECOND, GROUP_MINUTE, MOST_CHATS, SECOND, Limiter
 
 ANN, BEN, GROUP = 7, 8, -100500
 
@@ -129,3 +129,16 @@ def test_chats_that_are_silent_are_forgotten() -> None:
         limiter.book(chat, 0.0)
     limiter.book(MOST_CHATS + 1, 1_000.0)
     assert len(limiter._chats) == 1
+
+
+def test_several_workers_share_what_a_bot_may_send() -> None:
+    """Each sends its part of the thirty a second; one alone sends all, also when the others have ended."""
+    workers = 3
+    limiter = Limiter(lambda: 0.0, workers=lambda: workers)
+    moments = [limiter.book_all(100.0) for _ in range(21)]
+    assert moments[:10] == [100.0] * 10
+    assert moments[10:20] == [100.0 + SECOND] * 10
+    assert moments[20] == 100.0 + 2 * SECOND
+    workers = 1
+    later = [limiter.book_all(200.0) for _ in range(30)]
+    assert later == [200.0] * 30
