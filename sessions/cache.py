@@ -32,6 +32,7 @@ class SessionCache:
         self, store: Store, vault: Vault, rule: RuleFinder, *, size: int, remember: bool, shared: bool = False
     ) -> None:
         self._store, self._vault, self._rule, self._remember = store, vault, rule, remember
+        self.shared = shared
         self._versions: Gathering[str, int] | None = Gathering(store.versions) if shared else None
         self._size = max(size, 1)  # with no room at all a session would be gone before it is used
         self._live: OrderedDict[str, LiveSession] = OrderedDict()
@@ -41,7 +42,7 @@ class SessionCache:
     async def get(self, session_id: str) -> LiveSession:
         """Give an open session. Raises `NotFound`, or `VaultError` if it does not open."""
         live = self._known(session_id)
-        if live is not None and await self._is_newest(live):
+        if live is not None and (not self.shared or await self._is_newest(live)):
             self._touch(live)
             return live
         under_way = session_id in self._loading
@@ -54,18 +55,16 @@ class SessionCache:
         """Give an open session that may have been changed elsewhere; for whoever looks at that later."""
         return self._known(session_id) or await self._load_once(session_id)
 
-    async def is_newest(self, live: LiveSession) -> bool:
-        """Tell the holder of its lock whether a session is as it is stored; if not, it is dropped."""
-        if self._versions is not None:
+    async def look_again(self, live: LiveSession) -> None:
+        """Drop a session, whose lock the caller holds, if it is not as it is stored any more."""
+        if self._versions is not None and not live.dropped:
             version = await self._versions.get(live.row.id)
             if version is None or version > live.row.version:
                 self.drop(live)
-        return not live.dropped
 
     async def look_up_rule(self, live: LiveSession) -> None:
-        """See to it that the rule of a session is known, and is the one that holds now."""
-        if live.rule is None or self._versions is not None:
-            live.rule = await self._rule(live)
+        """Learn which reset rule of a session holds now."""
+        live.rule = await self._rule(live)
 
     async def _is_newest(self, live: LiveSession) -> bool:
         """Tell whether a session can be shown. One that is just being written to is shown as it was before."""
@@ -259,22 +258,23 @@ class Locked:
 
     async def __aenter__(self) -> LiveSession:
         """Wait for the lock; a session whose write failed while we waited is loaded anew."""
+        cache = self._cache
         while True:
-            live = await self._cache.known_or_loaded(self._session_id)
+            live = await cache.known_or_loaded(self._session_id)
             await live.lock.acquire()
             try:
-                if not live.dropped and await self._cache.is_newest(live):
-                    break
+                if cache.shared:
+                    await cache.look_again(live)
+                # Every write works out the next reset; whoever changed the rule may have been another program.
+                if not live.dropped and (live.rule is None or cache.shared):
+                    await cache.look_up_rule(live)
             except BaseException:
                 live.lock.release()
                 raise
+            if not live.dropped:
+                break
             live.lock.release()
         self._live = live
-        try:
-            await self._cache.look_up_rule(live)  # every write works out the next reset
-        except BaseException:
-            live.lock.release()
-            raise
         return live
 
     async def __aexit__(self, *_: object) -> None:

@@ -12,8 +12,10 @@ from sessions.errors import NotFound, NothingToUndo, StaleSession
 
 P = ParamSpec("P")
 T = TypeVar("T")
-TRIES: Final = 12
-FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5  # seconds; drawn at random, so that two writers do not meet again
+# Where several programs write to one session without a break, two tries in three come too late, and a pause changes
+# nothing about that: with so many tries and short pauses hardly any verb is given up.
+TRIES: Final = 32
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.1  # seconds; drawn at random, so that two writers do not meet again
 
 
 def persistent(verb: Callable[P, Coroutine[object, object, T]]) -> Callable[P, Coroutine[object, object, T]]:

@@ -56,8 +56,12 @@ class Poller:
             except Flooded as error:
                 self.trouble = "flooded"
                 await self._rest(error.seconds)
-            except (TelegramError, SessionError) as error:
-                self.trouble = "store" if isinstance(error, SessionError) else "unreachable"
+            except SessionError as error:
+                self.trouble = "store"
+                log.warning("what Telegram sent can not be stored: %s; trying again", type(error).__name__)
+                await self._rest(pauses.next())
+            except TelegramError as error:
+                self.trouble = "unreachable"
                 log.warning("no updates from Telegram: %s; trying again", type(error).__name__)
                 await self._rest(pauses.next())
             else:

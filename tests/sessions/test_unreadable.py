@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sessions.context import STRATEGIES
-from sessions.errors import NotFound, SessionError, StaleSession, Tampered
+from sessions.errors import NotFound, SessionError, Tampered
 from sessions.manager import SessionManager
 from sessions.message import Message
 from sessions.scope import Scope
@@ -264,7 +264,7 @@ async def test_damage_while_a_store_is_open_is_noticed(open_store: Opener, damag
         session = await sessions.get_or_create_session(person())
         await say(sessions, session.id, "one")
         damage("UPDATE session SET version = version + 7, message_count = 0")
-        with pytest.raises(StaleSession):
+        with pytest.raises(SessionError):
             await sessions.add_message(session.id, role="user", content="two")
         with pytest.raises(SessionError):
             await sessions.get_history(session.id)
