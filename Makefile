@@ -52,10 +52,10 @@ format: $(READY) ## mend style and form
 	@$(BIN)/ruff format .
 
 fake-discord: $(READY) ## a stand-in for Discord to chat with the bot by hand
-	@$(BIN)/python -m tests.fakes.discord.terminal
+	@$(BIN)/python -m tests.fakes.discord.terminal $(ARGS)
 
 fake-telegram: $(READY) ## a stand-in for Telegram to chat with the bot by hand
-	@$(BIN)/python -m tests.fakes.telegram.terminal
+	@$(BIN)/python -m tests.fakes.telegram.terminal $(ARGS)
 
 docs: $(READY) ## write the pages that are made from the code anew
 	@$(BIN)/python -m bot.commands.page README.md

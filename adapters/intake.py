@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -68,12 +68,10 @@ class Intake:
 
         They are durable when this returns; gives the number of new ones.
         """
+        if self._mailbox.worker is not None:
+            return await self._take_with_others(updates)
         letters = await self._mailbox.receive(self._channel, updates)
         self._meter.received(self._platform, len(letters))
-        if self._mailbox.worker is not None:
-            if any(self._mailbox.worker.holds(letter.lane) for letter in letters):
-                await self.claim(anew=False)
-            return len(letters)
         self._meter.letters(self._platform, len(letters))
         for letter in letters:
             await self._start(letter)
@@ -85,6 +83,19 @@ class Intake:
         await drained(self._running, seconds)
 
     # -- among several workers -------------------------------------------------------------------
+
+    async def _take_with_others(self, updates: Iterable[Update | tuple[str, bytes]]) -> int:
+        async with self._claiming:
+            limit = 0 if self._left or self._unsure else min(CLAIMED, self._at_once - len(self._handled))
+            unsure, self._unsure = self._unsure, True
+            new, claimed = await self._mailbox.take_in(self._channel, updates, limit)
+            self._unsure = unsure
+            self._meter.received(self._platform, len(new))
+            await self._begin(claimed)
+            self._full |= len(claimed) >= limit
+        if self._full and self._mailbox.worker is not None:
+            self._mailbox.worker.look()
+        return len(new)
 
     async def claim(self, *, anew: bool) -> None:
         """Take up what came in for this worker, oldest first, as long as there is room.
@@ -101,11 +112,14 @@ class Intake:
                 self._unsure = True
                 letters = await self._mailbox.claim(self._channel, limit)
                 self._unsure = False
-                self._meter.letters(self._platform, len(letters))
-                for letter in letters:
-                    await self._start(letter)
+                await self._begin(letters)
                 more = len(letters) == limit
             self._full = more
+
+    async def _begin(self, letters: Sequence[Letter]) -> None:
+        self._meter.letters(self._platform, len(letters))
+        for letter in letters:
+            await self._start(letter)
 
     def busy(self) -> set[int]:
         """Give the lanes in which something is worked on."""

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from sessions.draft import Draft
 from sessions.errors import NotFound, StaleSession, Tampered
 from sessions.gathering import Gathering
+from sessions.handling import current_memo
 from sessions.live import LiveSession
 from sessions.passengers import riding
 from sessions.records import SessionRow
@@ -57,10 +58,11 @@ class SessionCache:
 
     async def look_again(self, live: LiveSession) -> None:
         """Drop a session, whose lock the caller holds, if it is not as it is stored any more."""
-        if self._versions is not None and not live.dropped:
-            version = await self._versions.get(live.row.id)
-            if version is None or version > live.row.version:
-                self.drop(live)
+        if self._versions is None or live.dropped or self._was_newest(live):
+            return
+        version = await self._versions.get(live.row.id)
+        if version is None or version > live.row.version:
+            self.drop(live)
 
     async def look_up_rule(self, live: LiveSession) -> None:
         """Learn which reset rule of a session holds now."""
@@ -68,13 +70,21 @@ class SessionCache:
 
     async def _is_newest(self, live: LiveSession) -> bool:
         """Tell whether a session can be shown. One that is just being written to is shown as it was before."""
-        if self._versions is None or live.lock.locked():
+        if self._versions is None or live.lock.locked() or self._was_newest(live):
             return True
         version = await self._versions.get(live.row.id)
         if live.lock.locked() or (version is not None and version <= live.row.version):
+            if (memo := current_memo()) is not None and not live.dropped:
+                memo.set(live.row.id, live)
             return not live.dropped
         self.drop(live)
         return False
+
+    @staticmethod
+    def _was_newest(live: LiveSession) -> bool:
+        """Tell whether this was seen just now, in the handling of the same letter."""
+        memo = current_memo()
+        return memo is not None and memo.get(live.row.id) is live and not live.dropped
 
     def _touch(self, live: LiveSession) -> None:
         if live.row.id in self._live:

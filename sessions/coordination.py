@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from sessions.records import LetterRow, ParcelRow, SessionRow
+from sessions.records import Census, LetterRow, ParcelRow, SessionRow
 
 LANES: Final = 64  # what is divided among workers, numbered from 1; so many workers can have something to do
 LANE_NAMES: Final = [f"lane/{number}" for number in range(1, LANES + 1)]  # of their leases
 LIFETIME: Final = 15.0  # seconds without a sign of life after which a worker is given up, if nothing else is said
+
+
+Counted = Callable[[Census], Callable[[Census], Census]]
+"""Gives the function that works out the sealed counts after so much more."""
 
 
 class Membership(NamedTuple):
@@ -77,6 +81,11 @@ class Coordinator(Protocol):
     @property
     def hears(self) -> bool:
         """Tell whether there are calls, or all has to be looked for."""
+
+    async def receive(
+        self, letters: Sequence[LetterRow], counted: Counted, channel: bytes, limit: int
+    ) -> tuple[list[bool], list[ClaimedLetter]]:
+        """Do what `Store.receive` does and then what `claim_letters` does, as one unit of work."""
 
     async def claim_letters(self, channel: bytes, limit: int) -> list[ClaimedLetter]:
         """Take the oldest unfinished letters of the lanes that are not this worker's yet, oldest first."""

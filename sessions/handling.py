@@ -13,6 +13,7 @@ from contextvars import ContextVar
 
 from sessions.errors import Fenced
 from sessions.letter import Letter, LetterState
+from sessions.memo import Memo
 from sessions.message import JsonValue
 from sessions.parcel import Parcel
 from sessions.passengers import Passenger, aboard, riding
@@ -32,6 +33,7 @@ class Handling(Passenger):
         self.letter = letter
         self._next = letter
         self._parcels: list[Parcel] = []
+        self.memo = Memo()
         self.arrived: asyncio.Event = asyncio.Event()
         self.arrived.set()
         self.noting = False
@@ -76,6 +78,14 @@ class Handling(Passenger):
     @contextmanager
     def board(self, store: Store, *, noting: bool) -> Iterator[Mail | None]:
         """Go with a write: how far the letter has come, and what is to go out."""
+        try:
+            with self._boarded(store, noting=noting) as mail:
+                yield mail
+        finally:
+            self.memo.clear()
+
+    @contextmanager
+    def _boarded(self, store: Store, *, noting: bool) -> Iterator[Mail | None]:
         if store is not self._store:  # another store could not do both as one unit of work
             yield None
             return
@@ -107,6 +117,12 @@ class Handling(Passenger):
 def current() -> Handling | None:
     """Give the handling that this task is part of."""
     return _current.get()
+
+
+def current_memo() -> Memo | None:
+    """Give what this task's handling has read just now."""
+    handling = _current.get()
+    return None if handling is None else handling.memo
 
 
 @asynccontextmanager

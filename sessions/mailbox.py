@@ -71,19 +71,31 @@ class Mailbox:
         return update.lane if elsewhere else self.lane(channel, update.place)
 
     async def receive(self, channel: str, updates: Iterable[Update | tuple[str, bytes]]) -> list[Letter]:
-        """Store updates; give those that were not known yet, in their order.
-
-        They are durable when this returns. Where several workers share the work each takes what is its own by `claim`.
-        """
-        letters = [
-            Letter(self._new_id(), channel, update.name, update.content, lane=self._lane_of(channel, update))
-            for update in (Update(*update) for update in updates)
-        ]
+        """Store updates; give those that were not known yet, in their order. They are durable when this returns."""
+        letters = self._letters(channel, updates)
         if not letters:
             return []
         rows = [self._letter_row(letter) for letter in letters]
         new = await self._store.receive(rows, self._census.change)
         return [letter for letter, is_new in zip(letters, new, strict=True) if is_new]
+
+    async def take_in(
+        self, channel: str, updates: Iterable[Update | tuple[str, bytes]], limit: int
+    ) -> tuple[list[Letter], list[Letter]]:
+        """Do what `receive` does and then what `claim` does, at once: give what is new, and what to work on."""
+        letters, coordinator = self._letters(channel, updates), self._store.coordinator
+        if coordinator is None or not letters:
+            return [], []
+        rows = [self._letter_row(letter) for letter in letters]
+        new, claimed = await coordinator.receive(rows, self._census.change, self._channel(channel), limit)
+        fresh = [letter for letter, is_new in zip(letters, new, strict=True) if is_new]
+        return fresh, await self._taken_up([(letter.row, letter.before != 0) for letter in claimed])
+
+    def _letters(self, channel: str, updates: Iterable[Update | tuple[str, bytes]]) -> list[Letter]:
+        return [
+            Letter(self._new_id(), channel, update.name, update.content, lane=self._lane_of(channel, update))
+            for update in (Update(*update) for update in updates)
+        ]
 
     async def unfinished(self, channel: str) -> list[Letter]:
         """Give what was not handled to its end before the program started, oldest first.

@@ -8,7 +8,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from sessions.account import Account
 from sessions.address import Address
@@ -16,6 +16,7 @@ from sessions.census import CensusKeeper
 from sessions.cipher import Unopened
 from sessions.errors import InvalidValue, StaleSession, Tampered
 from sessions.gathering import Gathering
+from sessions.handling import current_memo
 from sessions.keyed_locks import KeyedLocks
 from sessions.message import JsonValue
 from sessions.passengers import riding
@@ -263,16 +264,21 @@ class Preferences:
                     row = rows.get(idx)
                     self._remember(idx, (0, {}) if row is None else (row.revision, self._open(row)))
 
-    async def _get(self, idx: bytes) -> tuple[int, Mapping[str, JsonValue]]:
+    async def _get(self, idx: bytes, *, anew: bool = False) -> tuple[int, Mapping[str, JsonValue]]:
         """Give revision and content; revision 0 for what was never set."""
         known = self._known.get(idx)
         if known is not None:
             self._known.move_to_end(idx)
             return known
+        memo = None if anew or self._remembered else current_memo()
+        if memo is not None and (lately := memo.get(idx)) is not None:
+            return cast("tuple[int, Mapping[str, JsonValue]]", lately)
         row = await self._rows.get(idx)
         if (newer := self._known.get(idx)) is not None:
             return newer  # it was set while we read
-        found = (0, {}) if row is None else (row.revision, self._open(row))
+        found: tuple[int, Mapping[str, JsonValue]] = (0, {}) if row is None else (row.revision, self._open(row))
+        if memo is not None:
+            memo.set(idx, found)
         return self._remember(idx, found)
 
     def _remember(self, idx: bytes, found: tuple[int, Mapping[str, JsonValue]]) -> tuple[int, Mapping[str, JsonValue]]:
@@ -293,7 +299,7 @@ class Preferences:
     async def _change(self, idx: bytes, change: Change, *, even_if_same: bool = False) -> Mapping[str, JsonValue]:
         async with self._locks.hold(idx):
             for left in reversed(range(TRIES)):
-                revision, before = await self._get(idx)
+                revision, before = await self._get(idx, anew=True)
                 said = change(before)
                 if said == before and not even_if_same:
                     return before

@@ -39,6 +39,12 @@ def _stay_on_this_machine(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_stay_on_this_machine)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run half as many tests again side by side as there are processors: most wait for programs, sockets and disks."""
+    processors = os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
+    return (processors or 1) * 3 // 2 or 1
+
+
 class ManualClock:
     """Seconds since the epoch that pass only when told to."""
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from sessions.coordination import Beat, ClaimedLetter, Membership
+from sessions.coordination import Beat, ClaimedLetter, Counted, Membership
 from sessions.errors import Fenced, StoreError
-from sessions.postgres import reading
+from sessions.postgres import post, reading
 from sessions.postgres.connections import Connection, Row
 from sessions.postgres.listener import CALL, Listener
 from sessions.postgres.rows import only
@@ -182,10 +182,23 @@ class Workers:
 
     # -- mail ----------------------------------------------------------------------------------
 
+    async def receive(
+        self, letters: Sequence[LetterRow], counted: Counted, channel: bytes, limit: int
+    ) -> tuple[list[bool], list[ClaimedLetter]]:
+        """Store letters, and take those of the lanes, also what others have stored for them."""
+        me, lanes = self._id, list(self.lanes)
+
+        async def job(connection: Connection) -> tuple[list[bool], list[Row]]:
+            new = await post.receive(letters, counted, lanes, connection)
+            rows = await connection.fetch(_CLAIM_LETTERS, me, channel, lanes, limit) if lanes and limit > 0 else []
+            return new, [tuple(row) for row in rows]
+
+        new, rows = await self._units.write(job)
+        return new, _letters(rows)
+
     async def claim_letters(self, channel: bytes, limit: int) -> list[ClaimedLetter]:
         """Take letters of the lanes."""
-        rows = await self._claim(_LETTERS_WAIT, _CLAIM_LETTERS, channel, limit)
-        return [ClaimedLetter(LetterRow(*row[:-1]), row[-1]) for row in rows]
+        return _letters(await self._claim(_LETTERS_WAIT, _CLAIM_LETTERS, channel, limit))
 
     async def disclaim_letters(self, channel: bytes, kept: Sequence[int]) -> None:
         """Give back letters."""
@@ -266,6 +279,10 @@ class Workers:
         """Hear nothing more."""
         if self._listener is not None:
             await self._listener.close()
+
+
+def _letters(rows: Sequence[Row]) -> list[ClaimedLetter]:
+    return [ClaimedLetter(LetterRow(*row[:-1]), row[-1]) for row in sorted(rows)]
 
 
 def _share(parts: int, workers: int, before: int) -> int:

@@ -335,7 +335,7 @@ def test_a_word_leaves_the_terminal(shell: Shell) -> None:
     with at_a_terminal(shell) as terminal:
         terminal.wait_for(">")
         terminal.say("hello")
-        terminal.wait_for("the oldest is")  # the end of the reply
+        terminal.wait_for("oldest is")  # the end of the reply
         terminal.say("/exit")
         assert terminal.ends() == 0
     assert "2 messages" in shell.chat("/history").out

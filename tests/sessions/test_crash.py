@@ -83,7 +83,7 @@ async def kill_and_check(tmp_path: Path, kills: int) -> int:
 
 async def test_what_was_acknowledged_survives_kills(tmp_path: Path) -> None:
     """After SIGKILL at random times every acknowledged message is there, in order, once; the rest is as it was left."""
-    assert await kill_and_check(tmp_path, 50) > 2_000
+    assert await kill_and_check(tmp_path, 50) > 500
 
 
 @pytest.mark.soak

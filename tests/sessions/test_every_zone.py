@@ -210,7 +210,7 @@ def readable(moment: int) -> str:
     return f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-@pytest.mark.parametrize("first_year", FIRST_YEARS)
+@pytest.mark.parametrize("first_year", [FIRST_YEARS[0], pytest.param(FIRST_YEARS[1], marks=pytest.mark.soak)])
 @pytest.mark.parametrize("at", TIMES_OF_DAY, ids=lambda at: f"{at:%H:%M}")
 def test_every_zone_resets_once_per_logical_day(at: time, first_year: int) -> None:
     """In every zone each logical day has one daily reset, over clock changes, downtime and jumps of the clock."""
