@@ -290,6 +290,13 @@ def test_a_webhook_needs_an_address_and_a_secret(tmp_path: Path, listen: str) ->
     assert "sss" not in repr(complete)
 
 
+def test_several_workers_need_a_server(tmp_path: Path) -> None:
+    """A file can not be shared; that is said before anything is opened."""
+    assert "store.url" in problem(tmp_path, store__workers="many")
+    shared = load(tmp_path, store__workers="many", store__url="postgresql://db/palaver")
+    assert shared.store.lease_seconds == 15
+
+
 @pytest.mark.parametrize("secret", ["s" * 257, "with.dot", "with space"])
 def test_a_webhook_secret_is_what_telegram_takes(tmp_path: Path, secret: str) -> None:
     """1 to 256 letters, digits, _ and - pass; what was wrong is not shown."""
