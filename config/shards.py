@@ -15,7 +15,7 @@ def parse_shards(text: str) -> tuple[range, int] | None:
         return None
     match = _PART.fullmatch(text)
     if match is None:
-        raise ValueError("is not understood")
+        raise ValueError('is not understood; write "auto", or a part of all shards such as "0-3/16"')
     first, count = int(match[1]), int(match[3])
     last = int(match[2] or first)
     if not first <= last < count <= MOST:
