@@ -16,7 +16,7 @@ from adapters.meter import NOT_COUNTED, ChannelMeter
 from adapters.pauses import Pauses
 from adapters.reply import Reply
 from adapters.tasks import drained
-from sessions.errors import SessionError, StoreError
+from sessions.errors import Fenced, SessionError, StoreError
 from sessions.handling import Handling, current
 from sessions.mailbox import CLAIMED, Mailbox
 from sessions.parcel import Parcel
@@ -297,7 +297,14 @@ class _Progress:
         """Note that nothing of it is left to do."""
         if not self._kept:
             return
-        try:
-            await self._mailbox.sent(self.parcel)
-        except SessionError as error:
-            log.warning("that an answer is out could not be noted: %s", type(error).__name__)
+        pauses = Pauses()
+        while True:
+            try:
+                await self._mailbox.sent(self.parcel)
+            except Fenced:
+                return  # whoever goes on with it sends it again: it can not know better
+            except SessionError as error:
+                log.warning("that an answer is out could not be noted, trying again: %s", type(error).__name__)
+            else:
+                return
+            await asyncio.sleep(pauses.next())

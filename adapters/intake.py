@@ -85,6 +85,12 @@ class Intake:
     # -- among several workers -------------------------------------------------------------------
 
     async def _take_with_others(self, updates: Iterable[Update | tuple[str, bytes]]) -> int:
+        worker = self._mailbox.worker
+        if worker is not None and self._claiming.locked():  # that may last, and others wait for what came in as well
+            new, _ = await self._mailbox.take_in(self._channel, updates, 0)
+            self._meter.received(self._platform, len(new))
+            worker.look()
+            return len(new)
         async with self._claiming:
             limit = 0 if self._left or self._unsure else min(CLAIMED, self._at_once - len(self._handled))
             unsure, self._unsure = self._unsure, True
@@ -93,8 +99,8 @@ class Intake:
             self._meter.received(self._platform, len(new))
             await self._begin(claimed)
             self._full |= len(claimed) >= limit
-        if self._full and self._mailbox.worker is not None:
-            self._mailbox.worker.look()
+        if self._full and worker is not None:
+            worker.look()
         return len(new)
 
     async def claim(self, *, anew: bool) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from adapters.channel import Outlet
 from adapters.inbound import Call, Inbound
+from adapters.pauses import Pauses
 from adapters.reply import Reply
 from bot.access import person_of
 from bot.commands.context import Context
@@ -17,15 +18,16 @@ from bot.commands.failures import failure
 from bot.commands.grammar import command_word, strip
 from bot.commands.registry import run_call, run_command
 from bot.confirmations import Confirmations
+from bot.held import held, tell_once
 from bot.meter import NOT_MEASURED, Meter
 from bot.mishaps import APOLOGY, note_mishap
 from bot.reset_notice import reset_notice
 from bot.silence import HUSHED, SILENT, Silence
-from bot.turn_runner import TurnRunner
+from bot.turn_runner import LONGEST_PAUSE, TurnRunner
 from bot.undisturbed import ended
 from sessions.address import Address
 from sessions.audit import acting
-from sessions.errors import NotFound, SessionError, VaultError
+from sessions.errors import NotFound, SessionError, StoreError, VaultError
 from sessions.handling import Handling
 from sessions.handling import current as current_handling
 from sessions.keyed_locks import KeyedLocks
@@ -98,9 +100,27 @@ class Dispatcher:
             with suppress(TimeoutError):
                 async with asyncio.timeout(STOP_WAITS if _is_stop(inbound) else None):
                     await stack.enter_async_context(self._order.hold(_chat(inbound.address)))
-            turn = await self._take(inbound, outlet)
+            turn = await self._take_patiently(inbound, outlet)
         if turn is not None:
             await ended(turn)
+            if turn.cancelled() and self._turns.is_left():
+                raise asyncio.CancelledError  # its message is not done with
+
+    async def _take_patiently(self, inbound: Inbound, outlet: Outlet) -> asyncio.Task[None] | None:
+        """Take a message however often that has to be tried; what was said after it waits."""
+        pauses = Pauses(longest=LONGEST_PAUSE)
+        while True:
+            try:
+                return await self._take(inbound, outlet)
+            except StoreError as error:
+                handling = current_handling()
+                if handling is None:
+                    raise
+                if self._turns.is_left():
+                    raise asyncio.CancelledError from None
+                await tell_once(handling, held(error), outlet)
+                log.warning("a message can not be taken up, trying again: %s", type(error).__name__)
+            await asyncio.sleep(pauses.next())
 
     async def _take(self, inbound: Inbound, outlet: Outlet) -> asyncio.Task[None] | None:
         """Answer a message, or line up the turn it begins."""

@@ -12,6 +12,7 @@ from adapters.inbound import Inbound
 from adapters.pauses import Pauses
 from adapters.reply import Reply
 from bot.commands.failures import failure
+from bot.held import held, tell_once
 from bot.mishaps import APOLOGY, note_mishap
 from bot.models.backend import Finished, ModelBackend, Prompt
 from bot.models.errors import ModelError
@@ -64,6 +65,7 @@ class TurnRunner:
         self._room = max(LEAST_ROOM, max_context_tokens - ByteEstimate().count(system_prompt or ""))
         self._running: dict[str, set[asyncio.Task[None]]] = {}
         self._warned: set[str] = set()
+        self._unfinished: set[str] = set()  # sessions in which a turn was left to the next start, or to others
         self._parked = asyncio.Event()
 
     async def say(self, sessions: SessionManager, inbound: Inbound, outlet: Outlet) -> asyncio.Task[None]:
@@ -99,8 +101,8 @@ class TurnRunner:
         """From now on leave a turn that is cancelled as it is: it is taken up at the next start."""
         self._parked.set()
 
-    def _is_left(self) -> bool:
-        """Tell whether a turn that is cancelled is to be left as it is, for the next start or for another worker."""
+    def is_left(self) -> bool:
+        """Tell whether what can not be ended now is to be left as it is, for the next start or for another worker."""
         handling = current_handling()
         return self._parked.is_set() or (handling is not None and handling.abandoned)
 
@@ -125,11 +127,13 @@ class TurnRunner:
         try:
             async with sessions.lanes.enter(session_id, _person(inbound.address)):
                 with watched_turn(self._watch, inbound.address.platform, self._backend.name) as notes:
-                    turn, stopped = await undisturbed(_begin(sessions, session_id, inbound))
+                    self._follow(session_id)
+                    turn, stopped = await self._begin(sessions, session_id, inbound, outlet)
                     if not stopped:
                         await self._reply(sessions, turn, inbound.address, outlet, notes)
         except asyncio.CancelledError:
-            if self._is_left():
+            if self.is_left():
+                self._unfinished.add(session_id)
                 raise
             await self._keep(sessions, session_id, inbound)
             await outlet.send(Reply(text=_KEPT))
@@ -138,11 +142,18 @@ class TurnRunner:
         try:
             async with sessions.lanes.enter(turn.session_id, _person(address)):
                 with watched_turn(self._watch, address.platform, self._backend.name) as notes:
+                    self._follow(turn.session_id)
                     await self._reply(sessions, turn, address, outlet, notes)
         except asyncio.CancelledError:
-            if self._is_left():
+            if self.is_left():
+                self._unfinished.add(turn.session_id)
                 raise
             return  # stopped before it began; the message is stored
+
+    def _follow(self, session_id: str) -> None:
+        """Leave a turn that would come before one that is left: whoever goes on with them does so in their order."""
+        if session_id in self._unfinished and self.is_left():
+            raise asyncio.CancelledError
 
     async def _keep(self, sessions: SessionManager, session_id: str, inbound: Inbound) -> None:
         """Store a message whose turn was let go while it waited. Being let go again does not lose it."""
@@ -164,7 +175,7 @@ class TurnRunner:
             await self._stream(sessions, turn, said, outlet, notes)
             said.ending = "complete"
         except asyncio.CancelledError:
-            if self._is_left():
+            if self.is_left():
                 raise
             said.ending = "stopped"
         except ModelError as error:
@@ -235,9 +246,12 @@ class TurnRunner:
                 current = await self._store(sessions, turn, said, outlet)
         except NotFound:
             current = False  # erased meanwhile, and the reply with it
-        finally:
-            if said.shown:
-                await outlet.finish(Reply(text=text if current else ""))
+        except StoreError:
+            if said.shown:  # nobody keeps it, so this is all there is of it
+                await outlet.finish(Reply(text=text))
+            raise
+        if said.shown:
+            await outlet.finish(Reply(text=text if current else ""))
         if not current:
             return
         if said.excuse is not None:
@@ -265,16 +279,30 @@ class TurnRunner:
                 )
                 return outcome.current
             except StoreError as error:
-                handling = current_handling()
-                if handling is None or self._is_left():
-                    raise
-                handling.revert()
-                if not handling.told:
-                    with suppress(StoreError):  # it is said even so
-                        await outlet.send(Reply(text=_HELD, error=True))
-                    handling.told = True
-                log.warning("a reply can not be stored, trying again: %s", type(error).__name__)
+                await self._hold(error, Reply(text=_HELD, error=True), outlet)
             await pauses.wait(self._parked)
+
+    async def _begin(
+        self, sessions: SessionManager, session_id: str, inbound: Inbound, outlet: Outlet
+    ) -> tuple[Turn, bool]:
+        """Store the question, however often that has to be tried: what was said after it waits behind it."""
+        pauses = Pauses(longest=LONGEST_PAUSE)
+        while True:
+            try:
+                return await undisturbed(_begin(sessions, session_id, inbound))
+            except StoreError as error:
+                await self._hold(error, held(error), outlet)
+            await pauses.wait(self._parked)
+
+    async def _hold(self, error: StoreError, words: Reply, outlet: Outlet) -> None:
+        """Say once that something is held until it can be stored; end what is left to others or to a restart."""
+        handling = current_handling()
+        if handling is None:
+            raise error
+        if self.is_left():
+            raise asyncio.CancelledError from None
+        await tell_once(handling, words, outlet)
+        log.warning("something that was said can not be stored, trying again: %s", type(error).__name__)
 
     def _promise(self, said: Said, outlet: Outlet) -> None:
         """Have the reply go out with what is stored of it; with nothing left to say its letter is done with."""

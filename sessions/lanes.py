@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from sessions.coordination import Coordinator
 from sessions.errors import SessionError
@@ -100,11 +100,12 @@ class Lanes:
             await asyncio.shield(self._end(others, session_id))
 
     async def _end(self, others: Coordinator, session_id: str) -> None:
-        self._unended.add(session_id)
-        for waiting in list(self._unended):  # those that could not be ended while the database was away as well
-            with suppress(SessionError):
-                await others.end_turn(waiting)
-                self._unended.discard(waiting)
+        ending, self._unended = {session_id, *self._unended}, set()  # also what could not be ended before
+        for one in ending:
+            try:
+                await others.end_turn(one)
+            except SessionError:
+                self._unended.add(one)
 
     async def _line_up(self, session_id: str) -> _Lane:
         lane, task = self._lanes.setdefault(session_id, _Lane()), asyncio.current_task()

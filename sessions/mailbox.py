@@ -263,6 +263,8 @@ class Mailbox:
     def _letter_row(self, letter: Letter) -> LetterRow:
         name = self._vault.index("mail/name", length_prefixed(letter.channel, letter.name))
         row = LetterRow(letter.id, name, self._channel(letter.channel), letter.state, letter.attempts, b"", letter.lane)
+        if self._worker is not None and letter.lane:
+            row = row._replace(holder=self._worker.id)
         if letter.state is LetterState.finished:
             return row._replace(body=self._vault.mail.mac(self._letter_aad(row)))
         said: dict[str, JsonValue] = {"channel": letter.channel, "name": letter.name}

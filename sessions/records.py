@@ -196,6 +196,7 @@ class LetterRow(NamedTuple):
     """One sealed thing that came in, found by the keyed hash of its name; the body of a handled one is a seal only.
 
     `lane` says what one worker must handle; it is written once, where there can be several, and the seal leaves it out.
+    A change is only made while `holder` has the letter; 0 asks for nobody.
     """
 
     id: int
@@ -205,6 +206,7 @@ class LetterRow(NamedTuple):
     attempts: int
     body: bytes
     lane: int = 0
+    holder: int = 0
 
 
 ALL_SENT = 1 << 20  # more than a parcel has parts

@@ -16,13 +16,14 @@ from bot.operator.harmless import harmless
 from bot.operator.importing import begin_store
 from bot.operator.printed_json import print_json
 from bot.operator.session_json import second
-from bot.operator.sync_operations import CLONE, SHARE, UNSHARE
+from bot.operator.sync_operations import CLONE, SEE, SHARE, UNSHARE
 from bot.operator.sync_place import place_for
 from bot.operator.when import passed
 from bot.shell import tell
 from bot.startup import ExitCode
 from bot.stores import is_there
 from config.settings import Settings
+from sessions.errors import StoreError
 from sessions.exchange.places import place_at
 from sessions.exchange.shared import Shared
 
@@ -81,40 +82,48 @@ async def list_shared(settings: Settings, place: str | None, *, as_json: bool) -
             if there is not None:
                 await there.close()
     if as_json:
-        print_json([_as_json(one) for one in found])
+        print_json([json_of(one) for one in found])
     elif found:
         now = datetime.now(UTC)
-        columns(("ID", "", "WHO", "MESSAGES", "WHEN", "TITLE"), [_as_row(one, now) for one in found], right=(3,))
+        columns(("ID", "", "WHO", "MESSAGES", "WHEN", "TITLE"), [row_of(one, now) for one in found], right=(3,))
     else:
         tell("nothing is shared.")
     if where is None:
         tell("what others shared is not looked for: sync.place is not set, and there is no --place.")
     for trouble in troubles:
         tell(trouble)
+    if where is not None and not all(one.remembered for one in found):
+        await _note(settings, where)
     return ExitCode.UNMET if troubles else ExitCode.DONE
 
 
-def _as_row(one: Shared, now: datetime) -> tuple[str, ...]:
-    when = passed(_moment(one.at_ms), now)
+async def _note(settings: Settings, where: str) -> None:
+    """Have it remembered what is new, by who may write to the store: then nothing older passes for it."""
+    try:
+        await OPERATIONS.carry_out(settings, SEE, place=where)
+    except StoreError as error:
+        tell(f"what is new there was not noted, so that an older one would not be told from it: {error}")
+
+
+def row_of(one: Shared, now: datetime) -> tuple[str, ...]:
+    """Give the cells of a table."""
+    when = "-" if one.at_ms is None else passed(_moment(one.at_ms), now)
     way = "to" if one.outgoing else "from"
     return (one.id, way, one.name, f"{one.messages:,}", when, one_line(one.title or "-", limit=_TITLE))
 
 
-def _as_json(one: Shared) -> dict[str, object]:
+def json_of(one: Shared) -> dict[str, object]:
+    """Give what programs read."""
     return {
         "id": one.id,
         "direction": "to" if one.outgoing else "from",
         "who": one.name,
         "title": one.title,
         "messages": one.messages,
-        "shared_at": second(_moment(one.at_ms)),
+        "shared_at": None if one.at_ms is None else second(_moment(one.at_ms)),
         "session": one.session,
     }
 
 
 def _moment(ms: int) -> datetime:
-    """Give a moment; one that somebody else has said may be none."""
-    try:
-        return datetime.fromtimestamp(ms / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(0, UTC)
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -21,7 +21,7 @@ from sessions.message import JsonValue
 IDENTITY, ADD, REMOVE = "sync identity", "sync add contact", "sync remove contact"
 TEAM, UNTEAM = "sync set team", "sync remove team"
 PUSH, PULL = "sync push", "sync pull"
-SHARE, UNSHARE, CLONE = "share session", "unshare session", "clone session"
+SHARE, UNSHARE, CLONE, SEE = "share session", "unshare session", "clone session", "see shared sessions"
 MOST_TOLD, MOST_NAMED = 20, 50  # troubles and sessions that an answer names
 
 
@@ -37,7 +37,8 @@ async def _add(sessions: SessionManager, request: Request) -> Answer:
 
 
 async def _remove(sessions: SessionManager, request: Request) -> Answer:
-    return described(await sessions.exchange.contacts.remove(text_of(request, "contact")))
+    contact, left = await sessions.exchange.remove_contact(text_of(request, "contact"))
+    return {**described(contact), "shared": len(left), "ids": [*left[:MOST_NAMED]]}
 
 
 async def _team(sessions: SessionManager, request: Request) -> Answer:
@@ -94,6 +95,12 @@ async def _unshare(sessions: SessionManager, request: Request) -> Answer:
     return {"session": session, "from": [*done]}
 
 
+async def _see(sessions: SessionManager, request: Request) -> Answer:
+    async with _place(request) as place:
+        found, _ = await sessions.exchange.shared(place)
+    return {"count": len(found)}
+
+
 async def _clone(sessions: SessionManager, request: Request) -> Answer:
     address = console_address(text_of(request, "user"))
     async with _place(request) as place:
@@ -123,6 +130,7 @@ SYNC_OPERATIONS: Mapping[str, Operation] = {
     PULL: _pull,
     SHARE: _share,
     UNSHARE: _unshare,
+    SEE: _see,
     CLONE: _clone,
 }
 

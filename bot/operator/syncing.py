@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 import click
@@ -47,7 +48,14 @@ async def add_contact(settings: Settings, name: str, line: str, *, mine: bool) -
 async def remove_contact(settings: Settings, name: str) -> int:
     """Know somebody no longer."""
     answer = await OPERATIONS.carry_out(settings, REMOVE, contact=name)
-    click.echo(f"{harmless(str(answer['name']))} is not known any more.")
+    name, shared, ids = harmless(str(answer["name"])), _count(answer, "shared"), _texts(answer, "ids")
+    click.echo(f"{name} is not known any more.")
+    if shared:
+        more = "" if shared == len(ids) else f" and {shared - len(ids):,} more"
+        tell(
+            f"{plural(shared, 'conversation')} {'is' if shared == 1 else 'are'} still shared with them: "
+            f"{', '.join(ids)}{more}. palaver sessions unshare ID --with {shlex.quote(name)} takes one back."
+        )
     return ExitCode.DONE
 
 

@@ -41,25 +41,25 @@ class AddressBook:
     def contact(self, name: str) -> Contact:
         """Give the contact of a name. Raises `NotFound`."""
         for contact in self.contacts:
-            if _is_same(contact.name, name):
+            if is_same(contact.name, name):
                 return contact
         raise NotFound("contact", name)
 
     def team(self, name: str) -> Team:
         """Give the team of a name. Raises `NotFound`."""
         for team in self.teams:
-            if _is_same(team.name, name):
+            if is_same(team.name, name):
                 return team
         raise NotFound("team", name)
 
     def add(self, added: Contact) -> None:
         """Add a contact, or change whether it is mine. Raises `InvalidValue`; see `Contacts.add`."""
         for other in self.contacts:
-            if _is_same(other.name, added.name) and other.public != added.public:
+            if is_same(other.name, added.name) and other.public != added.public:
                 raise InvalidValue(
                     f"{other.name} has another identity; if theirs is really a new one, remove the contact first"
                 )
-            if other.public == added.public and not _is_same(other.name, added.name):
+            if other.public == added.public and not is_same(other.name, added.name):
                 raise InvalidValue(f"this identity is known already, as {other.name}")
         others = [other for other in self.contacts if other.public != added.public]
         if len(others) >= MOST_CONTACTS:
@@ -71,7 +71,7 @@ class AddressBook:
         gone = self.contact(name)
         self.contacts.remove(gone)
         self.teams = [
-            replace(team, members=tuple(one for one in team.members if not _is_same(one, gone.name)))
+            replace(team, members=tuple(one for one in team.members if not is_same(one, gone.name)))
             for team in self.teams
         ]
         return gone
@@ -81,7 +81,7 @@ class AddressBook:
         found = tuple(dict.fromkeys(self.contact(one).name for one in members))
         if not found:
             raise InvalidValue("a team needs at least one contact")
-        others = [team for team in self.teams if not _is_same(team.name, name)]
+        others = [team for team in self.teams if not is_same(team.name, name)]
         if len(others) >= MOST_TEAMS:
             raise InvalidValue(f"there can be at most {MOST_TEAMS} teams")
         made = Team(name=name, members=found)
@@ -113,7 +113,8 @@ class AddressBook:
         )
 
 
-def _is_same(one: str, other: str) -> bool:
+def is_same(one: str, other: str) -> bool:
+    """Tell whether two names are the same, whatever their case."""
     return one.strip().casefold() == other.strip().casefold()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from sessions.address import Address
 from sessions.census import CensusKeeper
+from sessions.exchange.address_book import Contact
 from sessions.exchange.contacts import Contacts
 from sessions.exchange.desk import Desk
 from sessions.exchange.identity_keeper import IdentityKeeper
@@ -16,6 +17,7 @@ from sessions.exchange.pull import Pull, Pulled
 from sessions.exchange.push import Push, Pushed
 from sessions.exchange.shared import Shared
 from sessions.exchange.sharing import Sharing
+from sessions.exchange.withdrawal import Withdrawal
 from sessions.exporter import Exporter
 from sessions.lanes import Lanes
 from sessions.parts import Parts
@@ -80,12 +82,24 @@ class Exchange:
             return await Sharing(self._desk, place).share(session_id, await self.contacts.of(names, team))
 
     async def unshare(self, place: Place, which: str, names: Sequence[str], team: str | None) -> tuple[str, list[str]]:
-        """Take back what was shared, as far as nobody has it yet; give the session, and who has lost it."""
+        """Take back what was shared, as far as nobody has it yet; give the session, and who has lost it.
+
+        Names may also be those of people who are not known any more.
+        """
         async with self._lock:
-            return await Sharing(self._desk, place).unshare(which, await self.contacts.of(names, team))
+            return await Withdrawal(self._desk).unshare(place, which, names, await self.contacts.of((), team))
+
+    async def remove_contact(self, name: str) -> tuple[Contact, list[str]]:
+        """Know somebody no longer; give them, and the sessions that are still shared with them."""
+        async with self._lock:
+            left = await Withdrawal(self._desk).keep_places(await self.contacts.find(name))
+            return await self.contacts.remove(name), left
 
     async def shared(self, place: Place | None) -> tuple[list[Shared], list[str]]:
-        """List what I shared, and what others shared with me through the place; what is wrong there comes in words."""
+        """List what I shared, and what others shared with me through the place; what is wrong there comes in words.
+
+        The newest version of each is remembered, if this manager may write.
+        """
         sharing = Sharing(self._desk, place)
         return await sharing.listed(), sharing.troubles
 

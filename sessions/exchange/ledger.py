@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from sessions.exchange.facts import Stamps, decode_stamps, encode_stamps
 from sessions.message import JsonValue
@@ -35,11 +35,18 @@ class Standing:
 
 @dataclass(slots=True)
 class Shared:
-    """A session that was shared with somebody."""
+    """A session that was shared with somebody: where it lies, also if they are not known any more."""
 
-    at: int
-    sequence: int
-    messages: int
+    at: int = 0
+    sequence: int = 0
+    messages: int = 0
+    name: str = ""  # of whom it was shared with, as they were known then
+    box: str = ""
+    slot: str = ""
+    withdrawn: bool = False  # only the sequence counts then: what is shared next is newer
+
+
+T = TypeVar("T", Standing, Shared)
 
 
 @dataclass(slots=True)
@@ -50,6 +57,11 @@ class Record:
     peers: dict[str, Standing] = field(default_factory=dict)  # by the ident of the other's identity
     shared: dict[str, Shared] = field(default_factory=dict)
     stamps: Stamps = field(default_factory=dict)
+
+    @property
+    def held(self) -> dict[str, Shared]:
+        """Give what is shared and was not taken back."""
+        return {ident: one for ident, one in self.shared.items() if not one.withdrawn}
 
     @property
     def was_here(self) -> bool:
@@ -80,6 +92,11 @@ class Ledger:
         """Give the record of a session; a new one is kept only if it is marked as changed."""
         page = await self._page(_page_of(session_id))
         return page.setdefault(session_id, Record())
+
+    def again(self) -> None:
+        """Read everything anew when it is needed: another program writes as well. What was not kept is dropped."""
+        self._pages.clear()
+        self._changed.clear()
 
     def changed(self, session_id: str) -> None:
         """Have the record of a session kept with the next `flush`."""
@@ -132,26 +149,20 @@ def _decoded(said: JsonValue) -> Record:
     known = _object(said)
     return Record(
         gone=known.get("gone") is True,
-        peers={ident: _standing(_object(one)) for ident, one in _object(known.get("peers")).items()},
+        peers={ident: _filled(Standing(), one) for ident, one in _object(known.get("peers")).items()},
         stamps=decode_stamps(known.get("stamps", {})),
-        shared={ident: _shared(_object(one)) for ident, one in _object(known.get("shared")).items()},
+        shared={ident: _filled(Shared(), one) for ident, one in _object(known.get("shared")).items()},
     )
 
 
-def _standing(said: Mapping[str, JsonValue]) -> Standing:
-    made = Standing()
-    for one in fields(Standing):
-        value = said.get(one.name)
+def _filled(made: T, said: JsonValue) -> T:
+    """Take over what is said and of the right type."""
+    known = _object(said)
+    for one in fields(made):
+        value = known.get(one.name)
         if type(value) is type(getattr(made, one.name)):
             setattr(made, one.name, value)
     return made
-
-
-def _shared(said: Mapping[str, JsonValue]) -> Shared:
-    at, sequence, messages = (
-        value if isinstance(value := said.get(name), int) else 0 for name in ("at", "sequence", "messages")
-    )
-    return Shared(at=at, sequence=sequence, messages=messages)
 
 
 def _object(said: JsonValue) -> Mapping[str, JsonValue]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sessions.address import Address, ChatKind
 from sessions.audit import AuditKind
-from sessions.errors import InvalidValue, NotFound, StaleSession, VaultError
+from sessions.errors import InvalidValue, NotFound, SessionError, StaleSession, VaultError
 from sessions.exchange.address_book import Contact
 from sessions.exchange.bundle import open_bundle
 from sessions.exchange.desk import MOST_NAMED, Desk
@@ -30,6 +30,7 @@ from sessions.export.transcript import Transcript
 from sessions.message import JsonValue
 from sessions.records import SessionRow
 
+TRIES = 5  # to take something in while another program does the same
 AHEAD = 24 * 3600 * 1000  # milliseconds by which the clock of another machine may differ from ours
 
 
@@ -90,18 +91,27 @@ class Pull:
 
     async def _look(self, identity: Identity, machine: Contact, mailbox: MailboxKey, slot: str) -> None:
         try:
-            header = mailbox.open_header(slot, await self._place.head(mailbox.box, slot, SEALED_HEADER))
-            if header.kind is Kind.SHARED or not await self._is_new(header, machine):
-                return
-            if self._dry_run:
-                self._done.waiting += 1
-                return
-            data = await self._place.read(mailbox.box, slot)
-            header, content = await asyncio.to_thread(open_bundle, identity, machine.public, slot, data)
-            if header.kind is not Kind.SHARED and await self._is_new(header, machine):
-                await self._take(header, content, machine)
+            for left in reversed(range(TRIES)):
+                try:
+                    return await self._read(identity, machine, mailbox, slot)
+                except StaleSession:  # another program took something in at the same moment
+                    if not left:
+                        raise
+                    self._ledger.again()
         except (BadBundle, InvalidValue, NotFound, VaultError, StaleSession) as error:
             self._done.troubles.append(f"bundle {slot[:8]} from {machine.name} was left out: {error}")
+
+    async def _read(self, identity: Identity, machine: Contact, mailbox: MailboxKey, slot: str) -> None:
+        header = mailbox.open_header(slot, await self._place.head(mailbox.box, slot, SEALED_HEADER))
+        if header.kind is Kind.SHARED or not await self._is_new(header, machine):
+            return
+        if self._dry_run:
+            self._done.waiting += 1
+            return
+        data = await self._place.read(mailbox.box, slot)
+        header, content = await asyncio.to_thread(open_bundle, identity, machine.public, slot, data)
+        if header.kind is not Kind.SHARED and await self._is_new(header, machine):
+            await self._take(header, content, machine)
 
     async def _is_new(self, header: Header, machine: Contact) -> bool:
         """Tell whether this was not read yet. Raises `BadBundle` for what is older than what was."""
@@ -150,8 +160,13 @@ class Pull:
     async def _add(self, transcript: Transcript, stamps: Stamps) -> Stamps:
         session = transcript.session
         importer = self._desk.importer(_newest(transcript))
-        async with importer.arrivals(new_ids=False) as arrivals:
-            await arrivals.add(transcript, _address(transcript), scope=session.scope)
+        try:
+            async with importer.arrivals(new_ids=False) as arrivals:
+                await arrivals.add(transcript, _address(transcript), scope=session.scope)
+        except SessionError:
+            if await self._desk.store.session(session.id) is None:
+                raise
+            raise StaleSession("another program is taking it in as well; run this again") from None
         self._done.added += 1
         self._done.messages += len(transcript.stored)
         self._done.ids.append(session.id)

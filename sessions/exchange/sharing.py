@@ -13,17 +13,20 @@ from dataclasses import dataclass, replace
 
 from sessions.address import Address
 from sessions.audit import AuditKind
-from sessions.errors import Ambiguous, InvalidValue, NotFound, VaultError
+from sessions.errors import Ambiguous, InvalidValue, NotFound, StoreReadOnly, VaultError
 from sessions.exchange.address_book import Contact
 from sessions.exchange.bundle import open_bundle, seal_bundle
 from sessions.exchange.desk import Desk
 from sessions.exchange.header import Header, Kind
-from sessions.exchange.ledger import Ledger, Record
+from sessions.exchange.ledger import Ledger
 from sessions.exchange.ledger import Shared as Kept
 from sessions.exchange.mailbox_key import SEALED_HEADER
 from sessions.exchange.place import Place
+from sessions.exchange.pull import AHEAD
+from sessions.exchange.seen import Seen
 from sessions.exchange.shared import Shared, as_read, read_shared
 from sessions.exchange.trouble import BadBundle
+from sessions.exchange.withdrawal import locate
 from sessions.export.json_format import to_json
 from sessions.export.transcript import Transcript
 from sessions.message import JsonValue
@@ -41,7 +44,12 @@ class _Found:
     transcript: Transcript
     sequence: int
     session: str
-    id: str
+    slot: str
+    known: bool  # this very version was seen before
+
+    @property
+    def id(self) -> str:
+        return _id_of(self.slot)
 
 
 class Sharing:
@@ -49,6 +57,7 @@ class Sharing:
 
     def __init__(self, desk: Desk, place: Place | None) -> None:
         self._desk, self._place, self._ledger = desk, place, Ledger(desk.preferences)
+        self._seen = Seen(desk.preferences)
         self.troubles: list[str] = []
 
     async def share(self, session_id: str, contacts: Sequence[Contact]) -> list[Shared]:
@@ -71,6 +80,9 @@ class Sharing:
                 at=self._desk.now(),
                 sequence=sequence,
                 messages=len(transcript.stored),
+                name=contact.name,
+                box=mailbox.box,
+                slot=slot,
             )
             record.shared[ident] = kept
             self._ledger.changed(session_id)
@@ -81,42 +93,6 @@ class Sharing:
         await self._desk.audit.note(AuditKind.SHARE, session=session_id, to=to, messages=len(transcript.stored))
         return done
 
-    async def unshare(self, which: str, contacts: Sequence[Contact]) -> tuple[str, list[str]]:
-        """Take what was shared out of the place; give the session, and with whom it is shared no longer.
-
-        `which` is the id of a session, also of one that was erased since, or its beginning. Without contacts it is
-        taken back from all it was shared with. Raises `NotFound` or `Ambiguous`.
-        """
-        identity, place = await self._desk.keeper.identity(), self._there()
-        session_id, record = await self._find(which)
-        wanted = contacts or await self._desk.contacts.all()
-        chosen = [contact for contact in wanted if contact.public.ident in record.shared]
-        if not chosen:
-            raise NotFound("shared session", which)
-        for contact in chosen:
-            mailbox = identity.outgoing(contact.public)
-            await place.remove(mailbox.box, mailbox.slot(Kind.SHARED, session_id))
-            del record.shared[contact.public.ident]
-            self._ledger.changed(session_id)
-            await self._ledger.flush()
-        of: list[JsonValue] = [contact.public.ident for contact in chosen]
-        await self._desk.audit.note(AuditKind.SHARE, session=session_id, withdrawn=of)
-        return session_id, [contact.name for contact in chosen]
-
-    async def _find(self, which: str) -> tuple[str, Record]:
-        wanted = which.strip().lower()
-        found = {
-            session_id: record
-            async for session_id, record in self._ledger.all()
-            if wanted and record.shared and session_id.startswith(wanted)
-        }
-        if not found:
-            raise NotFound("shared session", which)
-        if len(found) > 1 and wanted not in found:
-            raise Ambiguous("shared session", which, sorted(found))
-        session_id = wanted if wanted in found else next(iter(found))
-        return session_id, found[session_id]
-
     async def listed(self) -> list[Shared]:
         """List what I shared, and what was shared with me, the newest first."""
         identity = await self._desk.keeper.known()
@@ -125,15 +101,16 @@ class Sharing:
         known = {contact.public.ident: contact for contact in await self._desk.contacts.all()}
         found: list[Shared] = []
         async for session_id, record in self._ledger.all():
-            title = await self._title(session_id) if record.shared else None
-            for ident, kept in record.shared.items():
-                contact = known.get(ident)
-                slot = "" if contact is None else identity.outgoing(contact.public).slot(Kind.SHARED, session_id)
-                name = ident[:8] if contact is None else contact.name
-                found.append(_listed(kept, _id_of(slot or ident), name, session_id, title))
+            title = await self._title(session_id) if record.held else None
+            for ident, kept in record.held.items():
+                if ident in known:
+                    locate(kept, identity, known[ident], session_id)
+                found.append(_listed(kept, _id_of(kept.slot or ident), kept.name or ident[:8], session_id, title))
         if self._place is not None:
-            found += [_incoming(one) async for one in self._incoming("")]
-        return sorted(found, key=lambda one: (-one.at_ms, one.id))
+            incoming = [one async for one in self._incoming("")]
+            noted = await self._note(incoming)
+            found += [_incoming(one, self._desk.now(), remembered=noted or one.known) for one in incoming]
+        return sorted(found, key=lambda one: (-(one.at_ms or 0), one.id))
 
     async def clone(self, which: str, sender: Contact | None, address: Address) -> tuple[Session, str]:
         """Make a conversation of one's own of what was shared; it waits. Raises `NotFound` or `Ambiguous`."""
@@ -146,6 +123,7 @@ class Sharing:
         if len(found) > 1:
             raise Ambiguous("shared session", which, [one.id for one in found])
         (one,) = found
+        await self._seen.note(one.contact.public.ident, {one.slot: one.sequence})
         session = replace(one.transcript.session, status=Status.PAUSED, metadata={SHARED_BY: one.contact.name})
         newest = max((each.message.created_ms for each in one.transcript.stored), default=0)
         about = {"shared": one.session, "by": one.contact.public.ident}
@@ -170,11 +148,24 @@ class Sharing:
             raise InvalidValue("there is no place to exchange anything")
         return self._place
 
+    async def _note(self, found: Sequence[_Found]) -> bool:
+        """Remember what is new of it; tell whether that can be."""
+        new: dict[str, dict[str, int]] = {}
+        for one in found:
+            if not one.known:
+                new.setdefault(one.contact.public.ident, {})[one.slot] = one.sequence
+        try:
+            for ident, sequences in new.items():
+                await self._seen.note(ident, sequences)
+        except StoreReadOnly:
+            return False
+        return True
+
     async def _incoming(self, wanted: str) -> AsyncIterator[_Found]:
         """Open what was shared with me under ids that begin so; what is no such thing is left out and told of."""
         identity, place = await self._desk.keeper.identity(), self._there()
         for contact in await self._desk.contacts.all():
-            mailbox = identity.incoming(contact.public)
+            mailbox, newest = identity.incoming(contact.public), await self._seen.newest(contact.public.ident)
             for slot in await place.slots(mailbox.box):
                 if not slot.startswith(wanted[:IDENT]):
                     continue
@@ -184,11 +175,19 @@ class Sharing:
                         continue
                     data = await place.read(mailbox.box, slot)
                     header, content = await asyncio.to_thread(open_bundle, identity, contact.public, slot, data)
+                    known = _is_known(header, newest.get(slot, -1))
                     transcript = await asyncio.to_thread(read_shared, header, content)
                 except (BadBundle, InvalidValue) as error:
                     self.troubles.append(f"bundle {slot[:8]} from {contact.name} was left out: {error}")
                     continue
-                yield _Found(contact, transcript, header.sequence, header.session_id, _id_of(slot))
+                yield _Found(contact, transcript, header.sequence, header.session_id, slot, known)
+
+
+def _is_known(header: Header, newest: int) -> bool:
+    """Tell whether this very version was seen before. Raises `BadBundle` for an older one."""
+    if header.sequence < newest:
+        raise BadBundle("it is older than what was seen from there before")
+    return header.sequence == newest
 
 
 def _id_of(slot: str) -> str:
@@ -207,7 +206,7 @@ def _listed(kept: Kept, ident: str, name: str, session_id: str, title: str | Non
     )
 
 
-def _incoming(one: _Found) -> Shared:
+def _incoming(one: _Found, now: int, *, remembered: bool) -> Shared:
     title = one.transcript.session.title
     return Shared(
         id=one.id,
@@ -215,6 +214,7 @@ def _incoming(one: _Found) -> Shared:
         name=one.contact.name,
         title=None if title is None else title[:MAX_TITLE],
         messages=len(one.transcript.stored),
-        at_ms=one.sequence,
+        at_ms=one.sequence if 0 < one.sequence <= now + AHEAD else None,  # a sender counts by the clock
         session=one.session,
+        remembered=remembered,
     )

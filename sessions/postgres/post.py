@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence, Set
 
+from sessions.errors import Fenced
 from sessions.postgres.connections import Connection
 from sessions.postgres.counts import count_anew, lock, update
 from sessions.postgres.listener import CALL
-from sessions.postgres.rows import columns, only
+from sessions.postgres.rows import affected, columns, only
 from sessions.records import ALL_SENT, AuditRow, Census, LetterRow, Mail
 from sessions.store import Recount
 
@@ -23,8 +24,8 @@ _INSERT_LETTERS = (
 )
 _REPLACE_LETTERS = (
     "UPDATE palaver.letter AS l SET state = g.state, attempts = g.attempts, body = g.body"
-    " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[]) AS g (id, state, attempts, body)"
-    " WHERE l.id = g.id"
+    " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[])"
+    " AS g (id, state, attempts, body, holder) WHERE l.id = g.id AND (g.holder = 0 OR g.holder = l.holder)"
 )
 _PUT_PARCELS = (
     "INSERT INTO palaver.parcel SELECT * FROM"
@@ -44,7 +45,9 @@ async def receive(
     letters: Sequence[LetterRow], counted: Callable[[Census], Recount], lanes: Collection[int], connection: Connection
 ) -> list[bool]:
     """Store the letters whose names are new; tell which are. Others than the holder of these lanes are called."""
-    stored = {row[0] for row in await connection.fetch(_INSERT_LETTERS, *columns(letters, 7))}
+    stored = {
+        row[0] for row in await connection.fetch(_INSERT_LETTERS, *columns([letter[:7] for letter in letters], 7))
+    }
     new = [letter for letter in letters if letter.id in stored]
     if new:
         steps = sum(letter.state + letter.attempts for letter in new)
@@ -65,8 +68,10 @@ async def put_all(mails: Sequence[Mail], connection: Connection, recount: Recoun
     """
     letters = {letter.id: letter for mail in mails for letter in mail.letters}
     if letters:
-        changed = [(letter.id, letter.state, letter.attempts, letter.body) for letter in letters.values()]
-        await connection.execute(_REPLACE_LETTERS, *columns(changed, 4))
+        changed = [(one.id, one.state, one.attempts, one.body, one.holder) for one in letters.values()]
+        replaced = affected(await connection.execute(_REPLACE_LETTERS, *columns(changed, 5)))
+        if replaced < len(changed) and any(letter.holder for letter in letters.values()):
+            raise Fenced("another worker handles this by now; nothing was written")
     parcels = {parcel.id: parcel for mail in mails for parcel in mail.parcels}
     if parcels:
         await connection.execute(_PUT_PARCELS, *columns(list(parcels.values()), 6))

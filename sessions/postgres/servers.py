@@ -23,7 +23,7 @@ SETTINGS = {
     "synchronous_commit": "on",
     "statement_timeout": "10s",
     "lock_timeout": "5s",
-    "idle_in_transaction_session_timeout": "30s",
+    "idle_in_transaction_session_timeout": "10s",
     # A server learns so late of a program whose machine is gone, and of its locks.
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",

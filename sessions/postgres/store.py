@@ -16,6 +16,7 @@ from sessions.postgres.changes import apply
 from sessions.postgres.connections import Connection, Connections, Options, Row, Value
 from sessions.postgres.listener import Listener, share_lock
 from sessions.postgres.owner import KEY, Owner
+from sessions.postgres.posting import Posting
 from sessions.postgres.resealing import reseal
 from sessions.postgres.units import Units
 from sessions.postgres.workers import Workers
@@ -103,7 +104,7 @@ class PostgresStore:
         """Connect; see `Store.open`."""
         self._connections = Connections(self._options)
         self._units = Units(self._connections, pooler=self._options.pooler)
-        self._appends = Appends(self._units)
+        self._appends, self._posting = Appends(self._units), Posting(self._units)
         if self._many:
             listener = None if self._options.pooler else Listener(self._connections)
             self.coordinator = Workers(self._units, listener, self._lifetime)
@@ -141,6 +142,7 @@ class PostgresStore:
             if self.coordinator is not None:
                 await self.coordinator.close()
             await self._appends.close()
+            await self._posting.close()
             await self._units.close()
             if self._owner is not None:
                 await self._owner.release()
@@ -204,7 +206,8 @@ class PostgresStore:
 
     async def post(self, mail: Mail) -> None:
         """Store letters and parcels."""
-        await self._writing.write(partial(post.put, mail))
+        _ = self._writing
+        await self._posting.put(mail)
 
     async def last_mail(self) -> int:
         """Give the highest id of letters and parcels there are."""

@@ -17,7 +17,8 @@ from sessions.errors import (
 
 _TAKEN: Final = ("session_pkey", "message_pkey", "journal_pkey")  # the next place of a session is always free
 _DOUBLE: Final = ("session_current", "session_id_key")
-_REPEAT: Final = ("40001", "40P01")  # the database took back the whole unit of work
+# The database took back the whole unit of work, or somebody else's, who may be held up, kept it from beginning.
+_REPEAT: Final = ("40001", "40P01", "55P03")
 _GOING: Final = ("57P01", "57P02", "57P03")  # the server, or this one connection, is being shut down or started
 _OTHER_SERVER: Final = "25006"
 _UNKNOWN: Final = "40003"  # of databases that speak the protocol: whether it was committed is not known

@@ -53,14 +53,21 @@ _LEFT_TURNS: Final = "DELETE FROM palaver.turn WHERE holder NOT IN (SELECT id FR
 _OURS: Final = "channel = $2 AND lane = ANY($3::integer[]) AND holder <> $1"
 _LETTERS_WAIT: Final = f"SELECT 1 FROM palaver.letter WHERE {_OURS} AND state < 3 LIMIT 1"
 _PARCELS_WAIT: Final = f"SELECT 1 FROM palaver.parcel WHERE {_OURS} AND sent < {ALL_SENT} LIMIT 1"
+# A claim may begin long before it is carried out, so it looks itself whose the lanes are, and keeps them from going to
+# another worker before its end. Lane 0 goes with the first one.
+_LANES: Final = (
+    "WITH held AS MATERIALIZED (SELECT lane FROM unnest($3::integer[]) AS lane JOIN palaver.lease"
+    " ON name = 'lane/' || greatest(lane, 1) WHERE holder = $1 FOR SHARE OF lease)"
+)
+_HELD_HERE: Final = "channel = $2 AND lane IN (SELECT lane FROM held) AND holder <> $1"
 _CLAIM_LETTERS: Final = (
-    "UPDATE palaver.letter AS l SET holder = $1 FROM (SELECT id, holder AS before FROM palaver.letter"
-    f" WHERE {_OURS} AND state < 3 ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED) AS c"
+    f"{_LANES} UPDATE palaver.letter AS l SET holder = $1 FROM (SELECT id, holder AS before FROM palaver.letter"
+    f" WHERE {_HELD_HERE} AND state < 3 ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED) AS c"
     " WHERE l.id = c.id RETURNING l.id, l.name, l.channel, l.state, l.attempts, l.body, l.lane, c.before"
 )
 _CLAIM_PARCELS: Final = (
-    "UPDATE palaver.parcel SET holder = $1 WHERE id IN (SELECT id FROM palaver.parcel"
-    f" WHERE {_OURS} AND sent < {ALL_SENT} ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED)"
+    f"{_LANES} UPDATE palaver.parcel SET holder = $1 WHERE id IN (SELECT id FROM palaver.parcel"
+    f" WHERE {_HELD_HERE} AND sent < {ALL_SENT} ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED)"
     " RETURNING id, channel, sent, body, lane, holder"
 )
 _DISCLAIM: Final = "SET holder = -1 WHERE holder = $1 AND channel = $2 AND id <> ALL($3::bigint[])"

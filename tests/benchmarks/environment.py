@@ -9,7 +9,17 @@ import sys
 import venv
 from pathlib import Path
 
-PACKAGES = ("openai-agents", "langgraph-checkpoint-sqlite", "langgraph-checkpoint", "aiosqlite", "cryptography")
+PACKAGES = (
+    "openai-agents",
+    "langgraph-checkpoint-sqlite",
+    "langgraph-checkpoint-postgres",
+    "langgraph-checkpoint",
+    "aiosqlite",
+    "asyncpg",
+    "psycopg",
+    "sqlalchemy",
+    "cryptography",
+)
 _VERSIONS = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
 
 

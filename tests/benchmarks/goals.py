@@ -164,7 +164,12 @@ def _shell(plan: Plan) -> Iterator[Goal]:
 
 def _server(plan: Plan) -> Iterator[Goal]:
     for what, name in (("128 conversations at once", "tps"), ("one conversation", "one_tps")):
-        yield Goal(
-            group="server", what=f"on PostgreSQL, {what}", unit="turns/s", own=Source(plan.server, f"own_{name}"),
-            other=Source(plan.server, f"hand_{name}"), beside="asyncpg by hand", of="ratio", limit=0.7, at_least=True,
-        )  # fmt: skip
+        for beside, other, limit in (("asyncpg by hand", "hand", 0.7), ("the fastest peer", "peer", 5)):
+            yield Goal(
+                group="server", what=f"on PostgreSQL, {what}", unit="turns/s", own=Source(plan.server, f"own_{name}"),
+                other=Source(plan.server, f"{other}_{name}"), beside=beside, of="ratio", limit=limit, at_least=True,
+            )  # fmt: skip
+    yield Goal(
+        group="server", what="on PostgreSQL, two workers", unit="turns/s", own=Source(plan.server, "two_tps"),
+        other=Source(plan.server, "worker_tps"), beside="one worker", of="ratio", limit=1.6, at_least=True,
+    )  # fmt: skip

@@ -113,7 +113,7 @@ class Plan:
     @property
     def server(self) -> Job:
         """Turns on a PostgreSQL server."""
-        return Job(measure="server", store=OWN, seconds=self.seconds)
+        return Job(measure="server", store=OWN, clients=BASE.sessions, seconds=self.seconds)
 
     @staticmethod
     def history(messages: int) -> Job:

@@ -11,6 +11,14 @@ from tests.benchmarks.samples import Samples, Source, at
 from tests.benchmarks.stores import STORES
 
 NONE = "-"
+SERVER = {
+    "own": "Palaver",
+    "worker": "Palaver, as one worker",
+    "two": "Palaver, two workers",
+    "hand": "asyncpg by hand, a statement for each message",
+    "graph": "LangGraph AsyncPostgresSaver",
+    "agents": "openai-agents SQLAlchemySession, asyncpg",
+}
 
 
 def report(samples: Samples, plan: Plan, groups: Sequence[str]) -> str:
@@ -171,10 +179,9 @@ def _shell(samples: Samples, plan: Plan) -> str:
 
 def _server(samples: Samples, plan: Plan) -> str:
     rows = []
-    for name, label in (("own", "Palaver"), ("hand", "asyncpg by hand, a statement for each message")):
-        figures = [
-            samples.median(Source(plan.server, f"{name}_{what}")) for what in ("tps", "p99_ms", "one_tps", "one_ms")
-        ]
+    for name, label in SERVER.items():
+        whats = ("tps", "p99_ms", "one_tps", "one_ms")
+        figures = [samples.median(Source(plan.server, f"{name}_{what}")) for what in whats]
         if figures[0] is not None:
             rows.append([label, *map(number, figures)])
     head = ["turns on PostgreSQL, fsync on", "128: turns/s", "p99 ms", "1: turns/s", "p50 ms"]

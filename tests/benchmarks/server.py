@@ -1,4 +1,4 @@
-"""Server: turns on a PostgreSQL server that waits for its disk: Palaver's, and the same by hand.
+"""Server: turns on a PostgreSQL server that waits for its disk: Palaver's, a peer's, and the same by hand.
 
 By hand a message is one statement that checks and moves the head of its session and stores what was sealed, and the
 newest messages are read and opened anew each time: what a careful programmer would write for `asyncpg`.
@@ -16,16 +16,16 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sessions import SessionManager
 from sessions.postgres.store import PostgresStore
-from tests.benchmarks.measures import BASE
 from tests.benchmarks.own import KEY, PalaverStore
-from tests.benchmarks.samples import at
 from tests.benchmarks.stopwatch import Values
 from tests.benchmarks.store import Store, Usage
-from tests.benchmarks.workload import USAGE, Record, drive, history
+from tests.benchmarks.turners import Kind, turners
 from tests.postgres_server import postgres_server
 
 CONNECTIONS = 10  # as many as Palaver opens
-DURABLE = ("fsync=on", "synchronous_commit=on", "shared_buffers=128MB", "max_connections=50")
+FEW = 8  # conversations, where nobody says how many
+DURABLE = ("fsync=on", "synchronous_commit=on", "shared_buffers=128MB", "max_connections=60")
+PEERS = Path(__file__).resolve().parents[2] / ".bench-venv" / "bin" / "python"
 _TABLES = """
 CREATE TABLE head (session text PRIMARY KEY, newest bigint NOT NULL);
 CREATE TABLE message (
@@ -41,19 +41,43 @@ _TAIL = "SELECT number, role, sealed FROM message WHERE session = $1 ORDER BY nu
 
 
 class PalaverServerStore(PalaverStore):
-    """Palaver on a server."""
+    """Palaver on a server, with nobody else to reckon with."""
 
     def __init__(self, folder: Path, address: str) -> None:
         super().__init__(folder)
         self._address = address
 
     async def open(self) -> None:
-        self.sessions = SessionManager.open(store=PostgresStore(self._address), encryption_key=KEY)
+        self.sessions = SessionManager.open(store=self.store(self._address), encryption_key=KEY)
         await self.sessions.__aenter__()
+
+    def store(self, address: str) -> PostgresStore:
+        """Give the store at an address."""
+        return PostgresStore(address)
+
+
+class PalaverSoleStore(PalaverServerStore):
+    """Palaver as the one program that may write there, which is what the settings say unless they say otherwise."""
+
+    def store(self, address: str) -> PostgresStore:
+        return PostgresStore(address, sole=True)
+
+
+class PalaverWorkerStore(PalaverServerStore):
+    """Palaver as one of several workers."""
+
+    async def open(self) -> None:
+        await super().open()
+        await self.sessions.join(shares=True)
+
+    def store(self, address: str) -> PostgresStore:
+        return PostgresStore(address, many=True)
 
 
 class HandStore(Store):
     """The same by hand."""
+
+    at_once = 128
 
     def __init__(self, folder: Path, address: str) -> None:
         super().__init__(folder)
@@ -93,38 +117,41 @@ class HandStore(Store):
         return str(message[1]) if isinstance(message, tuple) else ""
 
 
-async def server(work: Path, seconds: float) -> Values:
-    """Give turns per second with 128 conversations at once, and the latency of one after the other, of both."""
+OWN, SOLE, WORKER, HAND = (
+    Kind("tests.benchmarks.server", name)
+    for name in ("PalaverServerStore", "PalaverSoleStore", "PalaverWorkerStore", "HandStore")
+)
+GRAPH, AGENTS = (
+    Kind("tests.benchmarks.server_peers", name, PEERS) for name in ("LangGraphServerStore", "AgentsServerStore")
+)
+ALL_KINDS = {"own": OWN, "worker": WORKER, "hand": HAND, "graph": GRAPH, "agents": AGENTS}
+
+
+async def server(work: Path, clients: int, seconds: float) -> Values:
+    """Give turns per second and latency of each kind, with many conversations at once and with one, and of two workers.
+
+    A peer that is not installed has no figures.
+    """
     values: Values = {}
-    with tempfile.TemporaryDirectory(dir=work) as folder, postgres_server(*DURABLE) as running:
-        for name, kind in (("own", PalaverServerStore), ("hand", HandStore)):
-            store: Store = kind(Path(folder), running.make_database())
-            await store.open()
-            await _fill(store)
-            together = await _driven(store, BASE.names(), seconds)
-            alone = await _driven(store, BASE.names()[:1], seconds)
-            await store.close()
+    with tempfile.TemporaryDirectory(dir=work) as made, postgres_server(*DURABLE) as running:
+        folder = Path(made)
+        for name, kind in ALL_KINDS.items():
+            if kind.python is not None and not kind.is_there():
+                continue
+            async with turners(kind, folder, running.make_database(), 1, clients) as ready:
+                together = await ready.turns(seconds)
+                alone = await ready.turns(seconds, clients=1)
             values |= {
-                f"{name}_tps": len(together.latencies) / together.seconds,
-                f"{name}_p99_ms": at(sorted(together.latencies), 0.99) * 1e3,
-                f"{name}_one_tps": len(alone.latencies) / alone.seconds,
-                f"{name}_one_ms": at(sorted(alone.latencies), 0.5) * 1e3,
+                f"{name}_tps": together["tps"],
+                f"{name}_p99_ms": together["p99_ms"],
+                f"{name}_one_tps": alone["tps"],
+                f"{name}_one_ms": alone["p50_ms"],
             }
+        async with turners(WORKER, folder, running.make_database(), 2, clients) as ready:
+            both = await ready.turns(seconds)
+        values |= {"two_tps": both["tps"], "two_p99_ms": both["p99_ms"]}
+    for name in ("tps", "one_tps"):
+        peers = [values[f"{peer}_{name}"] for peer in ("graph", "agents") if f"{peer}_{name}" in values]
+        if peers:
+            values[f"peer_{name}"] = max(peers)
     return values
-
-
-async def _fill(store: Store) -> None:
-    for name in BASE.names():
-        for role, text in history(2):
-            await store.append(name, role, text, USAGE if role == "assistant" else None)
-    await drive(store, BASE.names(), seconds=120, turns=BASE.messages // 2 - 1)
-
-
-async def _driven(store: Store, names: list[str], seconds: float) -> Record:
-    record = await drive(store, names, seconds=seconds)
-    if record.errors:
-        raise AssertionError(f"a turn failed: {next(iter(record.errors))}")
-    newest = [store.text(message) for message in await store.last(names[0], 1)]
-    if newest != [record.newest[names[0]]]:
-        raise AssertionError("the newest message is not the one that was stored last")
-    return record

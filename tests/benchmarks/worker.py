@@ -44,9 +44,9 @@ async def do(work: Path, job: Job) -> dict[str, dict[str, float]]:
     if job.measure == "footprint":
         return {"values": await measures.footprint(work, job.store)}
     if job.measure == "server":
-        from tests.benchmarks.server import server
+        from tests.benchmarks.server import FEW, server
 
-        return {"values": await server(work, job.seconds)}
+        return {"values": await server(work, job.clients or FEW, job.seconds)}
     if job.measure == "memory":
         return {"values": await measures.memory(work, job.store, seconds=job.seconds)}
     if job.measure in ("talk", "reset", "known"):

@@ -9,13 +9,18 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from adapters.inbound import Inbound
 from bot.application import Application
 from bot.summarizer import Summarizer
 from config import load_settings
 from sessions import Address, SessionManager
+from sessions.errors import StoreError
 from sessions.handling import Handling
 from sessions.letter import Letter
+from sessions.session import Session
+from sessions.turn import Turn
 from tests.bot.scripted import Hold, Paper, ScriptedBackend
 from tests.conftest import ManualClock
 
@@ -66,12 +71,12 @@ class Bot:
 
 
 @asynccontextmanager
-async def started(path: Path, clock: ManualClock) -> AsyncIterator[Bot]:
+async def started(path: Path, clock: ManualClock, kind: type[SessionManager] = SessionManager) -> AsyncIterator[Bot]:
     """Start the program on this store."""
     model = ScriptedBackend()
     settings = load_settings(environ={"PALAVER_SESSIONS__TIMEZONE": "UTC"})
     key = bytes(range(32))
-    async with SessionManager.open(
+    async with kind.open(
         db_path=path / "palaver.db", encryption_key=key, clock=clock, summarizer=Summarizer(model)
     ) as sessions:
         application = Application(settings, sessions, model, ephemeral=False, clock=clock)
@@ -178,3 +183,61 @@ async def test_an_edit_changes_what_was_said_and_runs_no_command(tmp_path: Path,
             await bot.application.handle(Inbound(address=ANN, text=text, edits=letter.name), paper)
             assert (paper.said, paper.finished) == ([], [])
             assert await bot.kept() == [text, "I see."]
+
+
+class Flaky(SessionManager):
+    """Takes nothing for a while, as a database does in which somebody holds a lock."""
+
+    refusals = 0
+
+    async def begin_turn(self, session_id: str, **more: object) -> Turn:
+        self._refuse()
+        return await super().begin_turn(session_id, **more)  # type: ignore[arg-type]
+
+    async def reset(self, address: Address) -> Session:
+        self._refuse()
+        return await super().reset(address)
+
+    def _refuse(self) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise StoreError("it is too busy")
+
+
+@pytest.mark.parametrize("second", ["two", "/reset"])
+async def test_what_can_not_be_stored_for_a_while_keeps_its_place(
+    tmp_path: Path, clock: ManualClock, second: str
+) -> None:
+    """It is said once that it is held; it is answered in its order, and what was said later waits behind it."""
+    async with started(tmp_path, clock, Flaky) as bot:
+        assert isinstance(bot.sessions, Flaky)
+        first, later = await bot.receive("one", second)
+        bot.sessions.refusals = 2
+        papers = await asyncio.gather(bot.handle(first), bot.handle(later))
+        assert sum("I hold your message" in reply.text for paper in papers for reply in paper.sent) == 1
+        before, *_ = reversed(await bot.sessions.list_sessions(ANN))
+        said = [message.content for message in await bot.sessions.get_history(before.id, limit=None)]
+        assert said == (["one", "I see.", "two", "I see."] if second == "two" else ["one", "I see."])
+        assert await bot.sessions.mailbox.unfinished(CHANNEL) == []
+        assert await bot.sessions.verify() == []
+
+
+async def test_what_can_not_be_stored_when_the_program_ends_is_taken_up_at_the_next_start(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """It is not done with, and nobody is told that it was."""
+    async with started(tmp_path, clock, Flaky) as bot:
+        assert isinstance(bot.sessions, Flaky)
+        (letter,) = await bot.receive("one")
+        bot.sessions.refusals = 1_000_000
+        ending = asyncio.Event()
+        handling = asyncio.ensure_future(bot.handle(letter, crash=ending))
+        await asyncio.sleep(0.3)
+        ending.set()
+        with pytest.raises(Crash):
+            await handling
+    async with started(tmp_path, clock, Flaky) as bot:
+        (again,) = await bot.sessions.mailbox.unfinished(CHANNEL)
+        await bot.handle(again)
+        assert await bot.kept() == ["one", "I see."]
+        assert await bot.sessions.verify() == []

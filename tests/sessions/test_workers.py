@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from sessions.coordination import LANE_NAMES, LANES, Beat
 from sessions.errors import Fenced, SessionError, StoreHeld
 from sessions.keys import RawKey
-from sessions.letter import Update
+from sessions.lanes import Lanes
+from sessions.letter import Letter, Update
 from sessions.mail_ids import MailIds
 from sessions.manager import SessionManager
 from sessions.postgres.store import PostgresStore
 from sessions.postgres.workers import Workers
+from sessions.worker import Worker
 from tests.conftest import ManualClock
 from tests.postgres_server import PostgresServer
 from tests.sessions.conftest import KEY, person, say, texts
@@ -384,3 +386,39 @@ async def test_keys_are_rotated_under_workers_that_have_both(database: str) -> N
             "after True",
         ]
         assert await second.verify() == []
+
+
+async def test_a_claim_that_was_held_up_takes_nothing_of_lanes_that_have_moved(
+    database: str, postgres: PostgresServer
+) -> None:
+    """It was begun with lanes that are another worker's by now; nor is a letter changed that another worker has."""
+    async with AsyncExitStack() as stack:
+        first, second = [await stack.enter_async_context(manager(database, joins=False)) for _ in range(2)]
+        late, holder = workers_of(first), workers_of(second)
+        await late.enlist(shares=True)
+        await beats(late)
+        await holder.enlist(shares=True)
+        first.mailbox.join(worker_of(late))
+        late.lanes = holder.lanes = tuple(range(1, LANES + 1))
+        await first.mailbox.receive(HERE, [Update("1", b"said", "a chat"), Update("2", b"said", "a chat")])
+        (letter,) = await first.mailbox.claim(HERE, 1)
+        postgres.execute(f"UPDATE palaver.lease SET holder = {holder.id}", address=database)  # noqa: S608
+        assert await first.mailbox.claim(HERE) == []
+        assert [one.name for one in await second.mailbox.claim(HERE)] == ["1", "2"]
+        with pytest.raises(Fenced):
+            await late_change(first, letter)
+        assert await second.missing() == []
+
+
+def worker_of(coordinator: Workers) -> Worker:
+    """Give a worker that does nothing by itself."""
+    return Worker(coordinator, Lanes())
+
+
+async def late_change(sessions: SessionManager, letter: Letter) -> None:
+    """Note that a letter is done with."""
+    try:
+        async with sessions.mailbox.handling(letter):
+            pass
+    except asyncio.CancelledError:
+        raise Fenced from None  # that is how whoever works on it learns of it

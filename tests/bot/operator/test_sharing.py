@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
+from bot.operator.sharing import json_of, row_of
+from sessions.exchange.shared import Shared
 from tests.bot.operator.conversations import Quick, audited, history, listed
 from tests.bot.operator.exchanging import Desk, introduced
+from tests.bot.test_cli_pair import running
 
 
 def begun(desk: Desk) -> str:
@@ -60,6 +65,67 @@ def test_what_is_shared_can_be_taken_back(quick: Quick, tmp_path: Path) -> None:
     ann.does("sessions", "unshare", ident)
     assert ann.types("sessions", "unshare", ident).code == 1
     assert eve.types("sessions", "list", "--shared").out == ""
+
+
+def test_it_can_be_taken_back_from_somebody_who_is_not_known_any_more(quick: Quick, tmp_path: Path) -> None:
+    """Removing the contact says how much is still shared with them, and how to take it back."""
+    ann, bob, _ = introduced(quick, tmp_path, "ann", "bob", "eve", mine=False)
+    ident = begun(ann)
+    ann.does("sessions", "share", ident, "--with", "bob", "--with", "eve")
+    done = ann.types("sync", "contacts", "remove", "bob")
+    assert (done.code, done.lines) == (0, ["bob is not known any more."])
+    assert done.err == (
+        f"palaver: 1 conversation is still shared with them: {ident}. "
+        "palaver sessions unshare ID --with bob takes one back.\n"
+    )
+    assert "bob" in "".join(ann.does("sessions", "list", "--shared"))
+    done = ann.types("sessions", "unshare", ident, "--with", "bob")
+    assert (done.code, done.lines) == (0, [f"Session {ident} is shared no longer with: bob"])
+    assert "bob" not in "".join(ann.does("sessions", "list", "--shared"))
+    assert bob.types("sessions", "list", "--shared").out == ""
+    ann.does("sessions", "unshare", ident)
+    assert ann.types("sync", "contacts", "remove", "eve").err == ""
+
+
+def test_what_was_listed_is_remembered(quick: Quick, tmp_path: Path) -> None:
+    """Listing notes it, also through a running bot; an older one is then named, with exit code 1."""
+    for number, beside in enumerate((False, True)):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        ann, bob = introduced(quick, folder, "ann", "bob", mine=False)
+        ident = begun(ann)
+        ann.does("sessions", "share", ident, "--with", "bob")
+        (path,) = [path for path in ann.place.rglob("*") if path.is_file()]
+        old = path.read_bytes()
+        ann.does("sessions", "share", ident, "--with", "bob")
+        with running(bob.shell) if beside else nullcontext():
+            assert len(bob.does("sessions", "list", "--shared")) == 2
+        path.write_bytes(old)
+        done = bob.types("sessions", "list", "--shared")
+        assert (done.code, done.out) == (1, "")
+        assert done.err.endswith("from ann was left out: it is older than what was seen from there before\n")
+
+
+def test_listing_beside_a_chat_says_that_it_is_not_remembered(quick: Quick, tmp_path: Path) -> None:
+    """The list is whole; only an older one would not be told from it later."""
+    ann, bob = introduced(quick, tmp_path, "ann", "bob", mine=False)
+    ann.does("sessions", "share", begun(ann), "--with", "bob")
+    with bob.shell.start("chat") as chat:
+        chat.says("hello")
+        chat.writes("hello")
+        done = bob.types("sessions", "list", "--shared")
+    assert (done.code, len(done.lines)) == (0, 2)
+    assert "what is new there was not noted" in done.err
+    assert bob.types("sessions", "list", "--shared").err == ""
+
+
+def test_a_time_that_can_not_be_is_not_shown() -> None:
+    """Neither in a table nor as JSON."""
+    one = Shared(
+        id="shared-0", outgoing=False, name="eve", title=None, messages=1, at_ms=None, session="a", remembered=True
+    )
+    assert row_of(one, datetime.now(UTC)) == ("shared-0", "from", "eve", "1", "-", "-")
+    assert json_of(one)["shared_at"] is None
 
 
 def test_a_contact_who_shares_changes_nothing_by_it(quick: Quick, tmp_path: Path) -> None:
