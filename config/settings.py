@@ -271,7 +271,7 @@ def _conflicts(settings: Settings) -> Iterator[str]:
     if settings.model.backend != "echo" and not settings.model.name:
         yield f"model.name: not set; model.backend {settings.model.backend} must be told which model to use"
     if settings.store.workers == "many" and settings.store.file is not None:
-        yield "store.workers = 'many': a file is one program's alone; set store.url to a PostgreSQL server, or choose one"
+        yield "store.workers = 'many': a file is one program's alone; set store.url to a PostgreSQL server, or say one"
     telegram = settings.telegram
     if telegram.token and telegram.mode == "webhook":
         for name in ("webhook_url", "webhook_secret"):

@@ -51,7 +51,7 @@ class Merging:
     @persistent
     async def merge(self, session_id: str, theirs: Theirs, stamps: Stamps) -> Merged:
         """Take in what is new; `stamps` are those of the session here. Raises `BadBundle` where that can not be now."""
-        if self._lanes.is_busy(session_id):
+        if self._lanes.is_busy(session_id) or await self._lanes.is_busy_elsewhere(session_id):
             raise BadBundle("somebody is being answered in it just now; run this again")
         async with self._cache.locked(session_id) as live:
             ours = await self._exporter.gather(live)
