@@ -42,7 +42,7 @@ class SessionCache:
 
     async def get(self, session_id: str) -> LiveSession:
         """Give an open session. Raises `NotFound`, or `VaultError` if it does not open."""
-        live = self._known(session_id)
+        live = self.known(session_id)
         if live is not None and (not self.shared or await self._is_newest(live)):
             self._touch(live)
             return live
@@ -52,9 +52,13 @@ class SessionCache:
             return await self.get(session_id)
         return live
 
-    async def known_or_loaded(self, session_id: str) -> LiveSession:
-        """Give an open session that may have been changed elsewhere; for whoever looks at that later."""
-        return self._known(session_id) or await self._load_once(session_id)
+    def known(self, session_id: str) -> LiveSession | None:
+        """Give a session that is open, though it may have been changed elsewhere; for whoever looks at that later."""
+        return self._live.get(session_id) if self._remember else None
+
+    async def load(self, session_id: str) -> LiveSession:
+        """Open a session."""
+        return await self._load_once(session_id)
 
     async def look_again(self, live: LiveSession) -> None:
         """Drop a session, whose lock the caller holds, if it is not as it is stored any more."""
@@ -90,9 +94,6 @@ class SessionCache:
         if live.row.id in self._live:
             self._live.move_to_end(live.row.id)
 
-    def _known(self, session_id: str) -> LiveSession | None:
-        return self._live.get(session_id) if self._remember else None
-
     async def get_number(self, number: int) -> LiveSession:
         """Give an open session by its number."""
         row = await self._store.session_by_number(number)
@@ -103,7 +104,7 @@ class SessionCache:
     async def open(self, row: SessionRow) -> LiveSession:
         """Give the open session of a row just read."""
         # Not from this row: it may have been written to since it was read.
-        live = self._known(row.id) or await self._load_once(row.id)
+        live = self.known(row.id) or await self._load_once(row.id)
         if self._versions is not None and row.version > live.row.version:
             return await self.get(row.id)
         return live
@@ -157,7 +158,7 @@ class SessionCache:
 
     async def current(self, key_idx: bytes) -> LiveSession | None:
         """Give the current session of a key."""
-        known = self._known(self._current.get(key_idx, ""))
+        known = self.known(self._current.get(key_idx, ""))
         if (
             known is not None
             and not known.dropped
@@ -270,13 +271,12 @@ class Locked:
         """Wait for the lock; a session whose write failed while we waited is loaded anew."""
         cache = self._cache
         while True:
-            live = await cache.known_or_loaded(self._session_id)
+            live = cache.known(self._session_id) or await cache.load(self._session_id)
             await live.lock.acquire()
             try:
                 if cache.shared:
-                    await cache.look_again(live)
-                # Every write works out the next reset; whoever changed the rule may have been another program.
-                if not live.dropped and (live.rule is None or cache.shared):
+                    await asyncio.gather(cache.look_again(live), cache.look_up_rule(live))
+                elif live.rule is None:  # every write works out the next reset
                     await cache.look_up_rule(live)
             except BaseException:
                 live.lock.release()
