@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from adapters.tasks import first_of
 from sessions.worker import Worker
 
 Work = Callable[[asyncio.Event], Awaitable[None]]
@@ -19,26 +20,15 @@ async def alone(worker: Worker | None, name: str, stopping: asyncio.Event, work:
     lease = worker.lease(name)
     try:
         while not stopping.is_set():
-            await _first_of(lease.held, stopping)
+            await first_of(lease.held, stopping)
             if stopping.is_set():
                 return
             ending = asyncio.Event()
             working = asyncio.ensure_future(work(ending))
             try:
-                await _first_of(lease.lost, stopping, working)
+                await first_of(lease.lost, stopping, working)
             finally:
                 ending.set()
                 await working
     finally:
         await worker.release(lease)
-
-
-async def _first_of(*things: asyncio.Event | asyncio.Future[None]) -> None:
-    """Wait for the first of several events, or of work that ends."""
-    waiting = [asyncio.ensure_future(thing.wait()) if isinstance(thing, asyncio.Event) else thing for thing in things]
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for thing, task in zip(things, waiting, strict=True):
-            if task is not thing:
-                task.cancel()

@@ -47,7 +47,7 @@ class SessionCache:
             self._touch(live)
             return live
         under_way = session_id in self._loading
-        live = await self._load_once(session_id)
+        live = await self.load(session_id)
         if under_way and not await self._is_newest(live):  # what was read before we asked
             return await self.get(session_id)
         return live
@@ -55,10 +55,6 @@ class SessionCache:
     def known(self, session_id: str) -> LiveSession | None:
         """Give a session that is open, though it may have been changed elsewhere; for whoever looks at that later."""
         return self._live.get(session_id) if self._remember else None
-
-    async def load(self, session_id: str) -> LiveSession:
-        """Open a session."""
-        return await self._load_once(session_id)
 
     async def look_again(self, live: LiveSession) -> None:
         """Drop a session, whose lock the caller holds, if it is not as it is stored any more."""
@@ -104,7 +100,7 @@ class SessionCache:
     async def open(self, row: SessionRow) -> LiveSession:
         """Give the open session of a row just read."""
         # Not from this row: it may have been written to since it was read.
-        live = self.known(row.id) or await self._load_once(row.id)
+        live = self.known(row.id) or await self.load(row.id)
         if self._versions is not None and row.version > live.row.version:
             return await self.get(row.id)
         return live
@@ -195,7 +191,7 @@ class SessionCache:
             draft.landed()
             self._remember_current(draft.live.row)
 
-    async def _load_once(self, session_id: str) -> LiveSession:
+    async def load(self, session_id: str) -> LiveSession:
         """Load a session; those who ask meanwhile get the same one, with the same lock."""
         loading = self._loading.get(session_id)
         if loading is None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from adapters.tasks import first_of
 from sessions.division import Division
 from sessions.manager import SessionManager
 
@@ -47,7 +48,7 @@ class ShardTable:
                 await worker.give_back(self._division, surplus)
             if self._division.held:
                 return Shards(tuple(sorted(self._division.held)), self._count)
-            await _either(self._division.changed, stopped)
+            await first_of(self._division.changed, stopped)
         return None
 
     async def changed(self) -> None:
@@ -56,12 +57,3 @@ class ShardTable:
             await asyncio.Event().wait()
         else:
             await self._division.changed.wait()
-
-
-async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
-    waiting = [asyncio.ensure_future(event.wait()) for event in (one, other)]
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
