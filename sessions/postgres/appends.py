@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from sessions.errors import StaleSession, StoreError
-from sessions.outcome import Outcome, unattended
+from sessions.outcome import unattended
 from sessions.postgres.changes import MESSAGE_TYPES, insert_entries
 from sessions.postgres.connections import Connection
 from sessions.postgres.post import put_all
+from sessions.postgres.queue import Queue, Waiting
 from sessions.postgres.rows import columns
 from sessions.postgres.trouble import Lost, may_repeat
 from sessions.postgres.units import Units, fenced
@@ -85,11 +86,6 @@ class Wanted(NamedTuple):
         return not self.entries and self.mail is None
 
 
-class _Waiting(NamedTuple):
-    wanted: Wanted
-    outcome: Outcome[None]
-
-
 async def append(update: HeadUpdate, message: MessageRow, connection: Connection) -> None:
     """Store a message and the head of its session. Raises `StaleSession`."""
     if not await connection.fetch(_ONE, *update, *message):
@@ -107,33 +103,14 @@ async def append_once(update: HeadUpdate, message: MessageRow, connection: Conne
         raise StaleSession("the session was changed by another writer")
 
 
-class Appends:
+class Appends(Queue[Wanted]):
     """Puts together what waits: plain messages with each other, and those that bring something along."""
 
     def __init__(self, units: Units) -> None:
+        super().__init__()
         self._units = units
-        self._waiting: list[_Waiting] = []
         self._under_way: set[int] = set()  # sessions; the next message of one waits, so that their order stays
         self._lanes = {True: 0, False: 0}  # of plain ones and of others
-        self._called = self._closed = False
-
-    def put(self, wanted: Wanted) -> Outcome[None]:
-        """Queue a message."""
-        if self._closed:
-            raise StoreError("the store is closed")
-        loop = asyncio.get_running_loop()
-        outcome: Outcome[None] = Outcome(loop=loop)
-        self._waiting.append(_Waiting(wanted, outcome))
-        if not self._called:
-            self._called = True
-            loop.call_soon(self._begin)
-        return outcome
-
-    async def close(self) -> None:
-        """Have everything that waits begin and end."""
-        self._closed = True
-        while self._waiting:
-            await asyncio.wait([waiting.outcome for waiting in self._waiting])
 
     def _begin(self) -> None:
         """Let what the tasks of this round of the event loop have queued go off."""
@@ -143,10 +120,10 @@ class Appends:
                 self._lanes[plain] += 1
                 unattended(self._units.start(self._store(group, plain=plain)))
 
-    def _take(self, *, plain: bool) -> list[_Waiting]:
+    def _take(self, *, plain: bool) -> list[Waiting[Wanted]]:
         """Take what can go together: one message of each session, and none before an earlier one of its session."""
-        group: list[_Waiting] = []
-        left: list[_Waiting] = []
+        group: list[Waiting[Wanted]] = []
+        left: list[Waiting[Wanted]] = []
         held = set(self._under_way)
         for waiting in self._waiting:
             number = waiting.wanted.update.number
@@ -159,18 +136,18 @@ class Appends:
         self._under_way.update(waiting.wanted.update.number for waiting in group)
         return group
 
-    async def _store(self, group: list[_Waiting], *, plain: bool) -> None:
+    async def _store(self, group: list[Waiting[Wanted]], *, plain: bool) -> None:
         try:
             await self._store_together(group, plain=plain)
         finally:
             for waiting in group:
                 if not waiting.outcome.done():  # the event loop is ending
-                    _tell(waiting, StoreError("the program ended before the end of this write was known"))
+                    waiting.tell(StoreError("the program ended before the end of this write was known"))
             self._lanes[plain] -= 1
             self._under_way.difference_update(waiting.wanted.update.number for waiting in group)
             self._begin()
 
-    async def _store_together(self, group: list[_Waiting], *, plain: bool) -> None:
+    async def _store_together(self, group: list[Waiting[Wanted]], *, plain: bool) -> None:
         all_wanted = [waiting.wanted for waiting in group]
         try:
             if plain:
@@ -181,15 +158,15 @@ class Appends:
                 stored = await self._units.write(lambda connection: _append_with_all(all_wanted, connection))
         except Exception as error:  # noqa: BLE001  # each is told by itself
             if len(group) == 1 and not (plain and may_repeat(error)):
-                _tell(group[0], self._units.translate(error))
+                group[0].tell(self._units.translate(error))
             else:
                 lost = isinstance(error, Lost)
                 await asyncio.gather(*(self._store_alone(waiting, lost=lost) for waiting in group))
             return
         for waiting in group:
-            _tell(waiting, None if waiting.wanted.update.number in stored else _stale())
+            waiting.tell(None if waiting.wanted.update.number in stored else _stale())
 
-    async def _store_alone(self, waiting: _Waiting, *, lost: bool) -> None:
+    async def _store_alone(self, waiting: Waiting[Wanted], *, lost: bool) -> None:
         """Store one after an attempt that failed, so that only the cause fails, or whose end is unknown (`lost`)."""
         wanted, store = waiting.wanted, append_once if lost else append
 
@@ -200,9 +177,9 @@ class Appends:
         try:
             await self._units.write(job, known=not lost)
         except Exception as error:  # noqa: BLE001  # passed on to whoever waits
-            _tell(waiting, error)
+            waiting.tell(error)
         else:
-            _tell(waiting, None)
+            waiting.tell(None)
 
 
 async def _append_all(group: Sequence[Wanted], connection: Connection, *, worker: int = 0) -> set[int]:
@@ -232,13 +209,6 @@ async def _append_with_all(group: Sequence[Wanted], connection: Connection) -> s
 async def _bring_along(group: Sequence[Wanted], connection: Connection) -> None:
     await insert_entries([entry for wanted in group for entry in wanted.entries], connection)
     await put_all([wanted.mail for wanted in group if wanted.mail is not None], connection)
-
-
-def _tell(waiting: _Waiting, error: Exception | None) -> None:
-    if error is None:
-        waiting.outcome.set_result(None)
-    else:
-        waiting.outcome.set_exception(error)
 
 
 def _stale() -> StaleSession:
