@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
 from sessions.errors import InvalidValue
 
+_CONTROL = re.compile("[\x00-\x1f\ud800-\udfff]")
 MAX_ID = 256  # characters; the platforms' own ids are below 64
 
 
@@ -44,7 +46,7 @@ class Address:
                 raise InvalidValue(f"address needs a {name}, got {value!r}")
             if len(value) > MAX_ID:
                 raise InvalidValue(f"{name} is longer than {MAX_ID} characters")
-            if any(ord(char) < 32 or 0xD800 <= ord(char) <= 0xDFFF for char in value):
+            if _CONTROL.search(value):
                 raise InvalidValue(f"{name} holds a control character")
         if not isinstance(self.chat_kind, ChatKind):
             raise InvalidValue(f"chat_kind must be a ChatKind, got {self.chat_kind!r}")

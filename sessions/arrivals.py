@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sessions.address import Address
-from sessions.directory import Directory
+from sessions.directory import Directory, Place
 from sessions.errors import InvalidValue
 from sessions.export.layout import Layout
 from sessions.export.times import to_ms
@@ -56,6 +56,7 @@ class Arrivals:
         self._new_ids = new_ids
         self.numbers: list[int] = []
         self._known: dict[str, str] = {}  # the ids they had, and those they have here
+        self._places: dict[tuple[Address, Scope], Place] = {}
         self._total = 0
         self._messages: list[MessageRow] = []
         self._entries: list[EntryRow] = []
@@ -69,7 +70,7 @@ class Arrivals:
 
     async def expect(self, places: Sequence[tuple[Address, Scope]]) -> None:
         """Look up at once what will be needed for conversations that are added next; that is only faster."""
-        await self._directory.foresee(places)
+        self._places = dict(zip(places, await self._directory.foresee(places), strict=True))
 
     async def add(
         self,
@@ -109,11 +110,13 @@ class Arrivals:
         session = transcript.session
         wrapped, cipher = self._vault.new_session_key(session_id)
         usage = session.usage
+        known = self._places.get((profile.address, profile.scope))
+        place = known or await self._directory.place(profile.address, profile.scope)
         row = SessionRow(
             number=await self._store.next_number(),
             id=session_id,
-            key_idx=await self._directory.index(profile.address, profile.scope),
-            owner_idx=await self._directory.owner_idx(profile.address, profile.scope),
+            key_idx=place.key_idx,
+            owner_idx=place.owner_idx,
             status=session.status.value,
             created_at=self._time(to_ms(session.created_at)),
             last_activity_at=self._time(to_ms(session.last_activity_at)),
@@ -163,10 +166,11 @@ class Arrivals:
             raise InvalidValue(f"a conversation has at most {MAX_SEQUENCE:,} messages")
         now, newest = self._now(), live.row.updated_at
         for branch, positions in layout.runs(len(transcript.stored)):
-            for position in positions:
-                message, content = _clean(transcript.stored[position - 1].message, now, where, position)
-                newest = max(newest, message.created_ms)
-                self._messages.append(live.seal_message(position, branch, message, content))
+            for start in range(positions.start, positions.stop, BATCH):
+                some = range(start, min(start + BATCH, positions.stop))
+                cleaned = [_clean(transcript.stored[n - 1].message, now, where, n) for n in some]
+                newest = max(newest, *(message.created_ms for message, _ in cleaned))
+                self._messages += live.seal_messages(start, branch, cleaned)
                 if len(self._messages) >= BATCH:
                     await self.flush()
         live.row.updated_at = newest  # within a session time never runs backwards
@@ -177,7 +181,8 @@ class Arrivals:
         row.head, row.stored, row.message_count = layout.head, len(transcript.stored), layout.length(layout.head)
         aside: SessionRow | None = None
         if Status(row.status).is_current:
-            aside = replace(row, status=Status.PAUSED.value)
+            aside = row.copy()
+            aside.status = Status.PAUSED.value
             await self._schedule(live)
         row.profile = live.seal_profile(row, live.profile)
         row.mac = live.head_mac(row)
@@ -204,7 +209,8 @@ class Arrivals:
         if messages or entries or arrivals:
             storing = self._store.stage(messages, entries, arrivals)
             self._storing = asyncio.create_task(storing)
-            await asyncio.sleep(0)  # it is on its way to the thread that writes
+            for _ in range(3):  # rounds of the event loop, in which it begins, is queued and is handed to its thread
+                await asyncio.sleep(0)
 
     async def settle(self) -> None:
         """Wait until what was handed over is stored."""
@@ -221,10 +227,10 @@ def _clean(message: Message, now: int, where: str, position: int) -> tuple[Messa
     if not 0 <= message.created_ms <= now:
         message = message._replace(created_ms=min(max(message.created_ms, 0), now))
     try:
-        if message.usage is None and message.author is None and message.metadata is None:
-            return message, clean_text(message.content)
         if message.usage is not None:
             check_usage(message.usage)
+        if message.author is None and message.metadata is None:
+            return message, clean_text(message.content)
         author = None if message.author is None else clean_text(message.author, "author").decode()
         metadata = None if message.metadata is None else clean_metadata(message.metadata)
         return message._replace(author=author, metadata=metadata), clean_text(message.content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from sessions.account import Account
 from sessions.address import Address
@@ -22,6 +23,13 @@ from sessions.store import Store
 from sessions.vault import Vault
 
 _STATUSES = {status.value: status for status in Status}
+
+
+class Place(NamedTuple):
+    """The keyed hashes under which a session is found: that of its conversation key, and that of its owner."""
+
+    key_idx: bytes
+    owner_idx: bytes
 
 
 class Directory:
@@ -60,7 +68,10 @@ class Directory:
 
     async def index(self, address: Address, scope: Scope) -> bytes:
         """Give the keyed hash of an address seen through a scope."""
-        return self._vault.index("key", SessionKey.of(await self._home(address, scope), scope).encode())
+        return self._index(await self._home(address, scope), scope)
+
+    def _index(self, home: Address, scope: Scope) -> bytes:
+        return self._vault.index("key", SessionKey.of(home, scope).encode())
 
     def own_index(self, account: Account) -> bytes:
         """Give the keyed hash under which an account's own conversations across chats lie while it stands alone."""
@@ -68,16 +79,25 @@ class Directory:
         address = Address(platform=account.platform, account=account.account, chat_id=user, user_id=user)
         return self._vault.index("key", SessionKey.of(address, Scope.PER_PEER).encode())
 
-    async def foresee(self, places: Sequence[tuple[Address, Scope]]) -> None:
-        """Read at once what these addresses, seen through these scopes, will be looked up for."""
+    async def foresee(self, places: Sequence[tuple[Address, Scope]]) -> list[Place]:
+        """Read at once what these addresses, seen through these scopes, will be looked up for; give where they lead."""
         await self._preferences.foresee_places(address for address, _ in places)
-        await self._preferences.foresee_keys([await self.index(address, scope) for address, scope in places])
+        found = [await self.place(address, scope) for address, scope in places]
+        await self._preferences.foresee_keys(place.key_idx for place in found)
+        return found
+
+    async def place(self, address: Address, scope: Scope) -> Place:
+        """Give under what a session of an address seen through a scope is found."""
+        home = await self._home(address, scope)
+        return Place(self._index(home, scope), self._owner_idx(home, scope))
 
     async def owner_idx(self, address: Address, scope: Scope) -> bytes:
         """Give the keyed hash of who owns a session: a person, a shared chat, the installation."""
+        return self._owner_idx(await self._home(address, scope), scope)
+
+    def _owner_idx(self, home: Address, scope: Scope) -> bytes:
         if scope is Scope.MAIN:
             return self._vault.index("owner/main", b"")
-        home = await self._home(address, scope)
         if scope is Scope.PER_CHANNEL:
             chat = (home.platform, home.account, home.chat_id, home.thread_id)
             return self._vault.index("owner/chat", length_prefixed(*chat))

@@ -36,6 +36,7 @@ _ENTRY_AAD = struct.Struct(">QBQ")  # id, kind, time
 _PROFILE_AAD = struct.Struct(">qq")  # session number, profile version
 _HEAD = struct.Struct(">16q")
 _MAX_TOKENS = 0xFFFFFFFF
+_new = tuple.__new__
 LATEST = 253_370_764_800_000  # ms to the year 9999, whose last hours are no time in some zones
 
 
@@ -119,11 +120,18 @@ class LiveSession:
 
     def seal_message(self, position: int, branch: int, message: Message, content: bytes) -> MessageRow:
         """Seal one message for its place in storage."""
-        record = record_id(self.row.number, position)
-        role, kind = ROLE_NUMBERS[message.role], KIND_NUMBERS[message.kind]
-        fields = (record, branch, role, kind, int(message.important), message.created_ms)
+        return self._sealed(record_id(self.row.number, position), branch, message, content)
+
+    def seal_messages(self, first: int, branch: int, messages: Iterable[tuple[Message, bytes]]) -> list[MessageRow]:
+        """Seal messages and their texts for places in storage that follow each other, from `first` on."""
+        record, sealed = record_id(self.row.number, first), self._sealed
+        return [sealed(place, branch, message, content) for place, (message, content) in enumerate(messages, record)]
+
+    def _sealed(self, record: int, branch: int, message: Message, content: bytes) -> MessageRow:
+        _, role, _, at, _, kind, important, _, _ = message
+        fields = (record, branch, ROLE_NUMBERS[role], KIND_NUMBERS[kind], int(important), at)
         body = self.cipher.seal(self._message_aad + _MESSAGE_AAD.pack(*fields), encode(message, content))
-        return MessageRow(*fields, body)
+        return _new(MessageRow, (*fields, body))
 
     def open_messages(self, rows: Iterable[MessageFields], first: int) -> list[Message]:
         """Open stored messages, numbered from `first`; a placeholder stands for each that does not open."""

@@ -98,6 +98,8 @@ def encode_text(text: str) -> bytes:
 
 def clean_metadata(metadata: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Take a JSON object of at most 64 KiB. Raises `InvalidValue` for anything that JSON can not hold."""
+    if not metadata and isinstance(metadata, Mapping):
+        return {}
     try:
         data = encode_text(json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False))
         cleaned: dict[str, JsonValue] = json.loads(data)

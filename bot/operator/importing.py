@@ -115,7 +115,9 @@ IMPORT_OPERATIONS: Mapping[str, Operation] = {IMPORT: take_in}
 async def _add_all(arrivals: Arrivals, path: Path, source: Source, owners: _Owners, title: str | None) -> None:
     """Take in the conversations of a file, some at a time; they are parsed on a thread, so that nobody waits for it."""
     try:
-        documents = iter(Documents(source))
+        from sessions.export.quick_reader import read_quickly  # 40 ms, so only where something is imported
+
+        documents = iter(Documents(source, quick=read_quickly))
         while some := await asyncio.to_thread(_some, documents):
             addresses = [await owners.of(transcript) for _, transcript in some]
             scopes = [transcript.session.scope for _, transcript in some]
@@ -137,7 +139,7 @@ def _some(documents: Iterator[tuple[str, object]]) -> list[_Read]:
     found: list[_Read] = []
     size = 0
     for where, value in documents:
-        transcript = read_any(value, where)
+        transcript = value if isinstance(value, Transcript) else read_any(value, where)
         found.append(_Read(where, transcript))
         size += len(transcript.stored) + 1
         if size >= _TOGETHER:

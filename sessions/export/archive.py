@@ -20,6 +20,7 @@ from sessions.export.transcript import Transcript
 
 FORMAT = "palaver-archive"
 VERSION = 1
+BETWEEN = "\n,\n"  # what divides conversations; each ends its own last line
 
 
 class ArchiveText:
@@ -40,7 +41,7 @@ class ArchiveText:
 
     def between(self) -> str:
         """Give what stands before one more conversation; its own text is the same as alone."""
-        between, self._empty = "" if self._empty else ",\n", False
+        between, self._empty = "" if self._empty else BETWEEN[1:], False
         return between
 
     def end(self) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from sessions.errors import InvalidValue
-from sessions.export.archive import FORMAT, VERSION
+from sessions.export.archive import BETWEEN, FORMAT, VERSION
 from sessions.export.strict_json import TOO_DEEP, refused, repaired, shown, value_at
 
 PIECE = 256 * 1024  # bytes of one read
@@ -31,11 +31,18 @@ class Source(Protocol):
         """Give up to `size` bytes; none at the end."""
 
 
-class Documents:
-    """Gives the place in the file and the parsed value of each conversation. Raises `InvalidValue`."""
+Quick = Callable[[str], object]
+"""Reads a conversation from its text, or gives None."""
 
-    def __init__(self, source: Source, *, max_characters: int = MAX_CHARACTERS) -> None:
-        self._source, self._most = source, max_characters
+
+class Documents:
+    """Gives the place in the file and the parsed value of each conversation. Raises `InvalidValue`.
+
+    What `quick` can read of an archive is given as it reads it.
+    """
+
+    def __init__(self, source: Source, *, max_characters: int = MAX_CHARACTERS, quick: Quick | None = None) -> None:
+        self._source, self._most, self._quick = source, max_characters, quick
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
         self._text, self._at, self._ended = "", 0, False
         self._lines = self._bytes = 0  # before what is held
@@ -83,7 +90,7 @@ class Documents:
         while (char := self._next()) != "]":
             if index:
                 self._pass(",", char)
-            yield f"{path}[{index}]", self._value()
+            yield f"{path}[{index}]", self._quick_value() or self._value()
             index += 1
         self._at += 1
 
@@ -103,6 +110,18 @@ class Documents:
         if found != wanted:
             raise refused(f"line {self._line()}: {wanted!r} is missing")
         self._at += 1
+
+    def _quick_value(self) -> object:
+        """Read a conversation that another one follows on lines of its own, as in the archives that we write."""
+        if self._quick is None:
+            return None
+        end = self._text.find(BETWEEN, self._at)
+        if end < 0 and self._more(PIECE):
+            end = self._text.find(BETWEEN, self._at)
+        found = self._quick(self._text[self._at : end]) if 0 < end - self._at <= self._most else None
+        if found is not None:
+            self._at = end
+        return found
 
     def _value(self) -> object:
         """Parse the next value, reading on until it is whole."""

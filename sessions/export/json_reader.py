@@ -56,7 +56,7 @@ def read_transcript(value: object, path: str = "") -> Transcript:
         raise refused(f"{where}checkpoints holds a number twice")
     head = root.number("head")
     places = [("head", head), *((f"checkpoint {one.number}", n or 0) for one, n in marks)]
-    _check_tree(branches, stored, places, where)
+    check_tree(branches, stored, places, where)
     transcript = Transcript(
         session=session,
         messages=read_along(stored, branches, head),
@@ -121,10 +121,18 @@ def _session(fields: Fields) -> Session:
     return session
 
 
-def _id(fields: Fields, name: str, text: str) -> str:
+def identified(text: str) -> str:
+    """Give the id of a session back; anything else is a ValueError."""
     if len(text) != ID_LENGTH or not looks_like_id(text) or text != text.lower():
-        raise fields.wrong(name, f"is {shown(text)}, not {ID_LENGTH} characters of a-z and 2-7")
+        raise ValueError(f"is {shown(text)}, not {ID_LENGTH} characters of a-z and 2-7")
     return text
+
+
+def _id(fields: Fields, name: str, text: str) -> str:
+    try:
+        return identified(text)
+    except ValueError as error:
+        raise fields.wrong(name, str(error)) from None
 
 
 def _usage(fields: Fields | None) -> Usage | None:
@@ -221,7 +229,7 @@ def _message(fields: Fields) -> StoredMessage:
     return StoredMessage(fields.number("n", least=1), fields.number("branch", least=1), message)
 
 
-def _check_tree(
+def check_tree(
     branches: tuple[Branch, ...], stored: tuple[StoredMessage, ...], places: list[tuple[str, int]], where: str
 ) -> None:
     """Refuse what does not hang together, so that reading along always ends at a beginning."""

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]\.[0-9]{3}Z")
+_UNLIKE = "not a time like 2026-11-21T08:00:01.250Z"
+_MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 
 
 def to_ms(moment: datetime) -> int:
@@ -35,13 +36,17 @@ def readable(ms: int) -> str:
 
 def parse_iso(text: str) -> int:
     """Read back what `iso` writes, and nothing else; raises `ValueError`."""
-    if not _ISO.fullmatch(text):
-        raise ValueError("not a time like 2026-11-21T08:00:01.250Z")
-    return _minute_ms(text[:16]) + int(text[17:19]) * 1000 + int(text[20:23])
+    digits = text[17:19] + text[20:23]
+    form = text[16:17] + text[19:20] + text[23:]
+    if form != ":.Z" or len(digits) != 5 or digits >= "60" or not (digits.isascii() and digits.isdigit()):
+        raise ValueError(_UNLIKE)
+    return _minute_ms(text[:16]) + int(digits)
 
 
 @lru_cache(maxsize=4096)
 def _minute_ms(text: str) -> int:
+    if not _MINUTE.fullmatch(text):
+        raise ValueError(_UNLIKE)
     return to_ms(datetime.fromisoformat(text).replace(tzinfo=UTC))
 
 

@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from sessions.arrival_codec import decode_arrival, encode_arrival
 from sessions.errors import InvalidValue, Tampered
-from sessions.records import Arrival, EntryRow, Mail, MessageRow, record_id
-from sessions.sqlite.changes import INSERT_ENTRY, INSERT_MESSAGE, insert_session, refusals
+from sessions.records import Arrival, EntryRow, Mail, MessageRow, SessionRow, record_id
+from sessions.sqlite.changes import INSERT_ENTRIES, INSERT_MESSAGES, insert_many, insert_sessions, refusals
 from sessions.sqlite.counts import count_anew
 from sessions.sqlite.keyring import expect_key
 from sessions.sqlite.post import put
 from sessions.store import Recount
 
-_BEGIN = "INSERT OR IGNORE INTO journal VALUES (?, 0, 0, x'')"
-_WAIT = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?)"
-_TAKEN = "SELECT EXISTS (SELECT 1 FROM session WHERE key_idx = ? AND status IN ('active', 'error'))"
-_THERE = "SELECT EXISTS (SELECT 1 FROM session WHERE id = ?)"
+TOGETHER = 500  # sessions that are let in with the same statements
+_EXPECT = "INSERT OR IGNORE INTO erasure VALUES "
+_BEGIN = "INSERT OR IGNORE INTO journal VALUES "
+_WAIT = "INSERT OR REPLACE INTO journal VALUES "
+_WAITING = "SELECT body FROM journal WHERE id IN ({}) ORDER BY id"
+_THERE = "SELECT id FROM session WHERE id IN ({})"
+_TAKEN = "SELECT key_idx FROM session WHERE status IN ('active', 'error') AND key_idx IN ({})"
 
 
 def stage(
@@ -33,50 +37,65 @@ def stage(
     connection: sqlite3.Connection,
 ) -> None:
     """Store pieces of conversations that nobody sees yet."""
-    for arrival in arrivals:
-        _check_new(arrival.row.id, connection)
+    _check_new([arrival.row.id for arrival in arrivals], connection)
+    known = {arrival.row.number for arrival in arrivals}
     with refusals():
-        connection.executemany("INSERT OR IGNORE INTO erasure VALUES (?)", [(number,) for number in numbers])
-        connection.executemany(INSERT_MESSAGE, messages)
-        connection.executemany(INSERT_ENTRY, entries)
-        known = {arrival.row.number for arrival in arrivals}
-        connection.executemany(_BEGIN, [(record_id(number, 0),) for number in numbers if number not in known])
-        connection.executemany(_WAIT, map(_waiting, arrivals))
+        insert_many(_EXPECT, [(number,) for number in numbers], connection)
+        insert_many(INSERT_MESSAGES, messages, connection)
+        insert_many(INSERT_ENTRIES, entries, connection)
+        insert_many(
+            _BEGIN, [(record_id(number, 0), 0, 0, b"") for number in numbers if number not in known], connection
+        )
+        insert_many(_WAIT, [_waiting(arrival) for arrival in arrivals], connection)
 
 
 def land(numbers: Sequence[int], recount: Recount, mail: Mail | None, connection: sqlite3.Connection) -> None:
     """Let conversations be seen, all of them, with the counts and the mail that go with that."""
     with refusals():
-        for number in numbers:
-            _land_one(number, connection)
+        for start in range(0, len(numbers), TOGETHER):
+            _land_some(numbers[start : start + TOGETHER], connection)
     count_anew(recount, connection)
     put(mail, connection)
 
 
-def _land_one(number: int, connection: sqlite3.Connection) -> None:
-    place = (record_id(number, 0),)
-    found = connection.execute("SELECT body FROM journal WHERE id = ?", place).fetchone()
-    if found is None or not found[0]:
+def _land_some(numbers: Sequence[int], connection: sqlite3.Connection) -> None:
+    places = [record_id(number, 0) for number in numbers]
+    arrivals = [decode_arrival(body) for (body,) in _among(_WAITING, places, connection) if body]
+    if {arrival.row.number for arrival in arrivals} != set(numbers):
         raise Tampered("a conversation that comes in")
-    arrival = decode_arrival(found[0])
-    row = arrival.row
-    _check_new(row.id, connection)
-    if arrival.instead is not None and _is_so(_TAKEN, row.key_idx, connection):
-        row = arrival.instead
-    expect_key(row.wrapped, connection)
-    insert_session(row, connection)
-    connection.executemany("INSERT INTO lineage VALUES (?, ?)", [(source, number) for source in arrival.sources])
-    connection.execute("DELETE FROM journal WHERE id = ?", place)
-    connection.execute("DELETE FROM erasure WHERE number = ?", (number,))
+    _check_new([arrival.row.id for arrival in arrivals], connection)
+    for wrapped in {arrival.row.wrapped[:10]: arrival.row.wrapped for arrival in arrivals}.values():
+        expect_key(wrapped, connection)
+    insert_sessions(_placed(arrivals, connection), connection)
+    links = [(source, arrival.row.number) for arrival in arrivals for source in arrival.sources]
+    insert_many("INSERT INTO lineage VALUES ", links, connection)
+    _among("DELETE FROM journal WHERE id IN ({})", places, connection)
+    _among("DELETE FROM erasure WHERE number IN ({})", numbers, connection)
 
 
-def _check_new(session_id: object, connection: sqlite3.Connection) -> None:
-    if _is_so(_THERE, session_id, connection):
-        raise InvalidValue(f"session {session_id} is here already; import it beside that one with --new-id")
+def _placed(arrivals: Sequence[Arrival], connection: sqlite3.Connection) -> list[SessionRow]:
+    """Give the rows: where the place of the current session is taken, the one that goes beside it."""
+    taken = {key_idx for (key_idx,) in _among(_TAKEN, [arrival.row.key_idx for arrival in arrivals], connection)}
+    rows = []
+    for arrival in arrivals:
+        if arrival.instead is not None and arrival.row.key_idx in taken:
+            rows.append(arrival.instead)
+        else:
+            rows.append(arrival.row)
+            taken |= {arrival.row.key_idx} if arrival.instead is not None else set()
+    return rows
 
 
-def _is_so(sql: str, value: object, connection: sqlite3.Connection) -> bool:
-    return bool(connection.execute(sql, (value,)).fetchone()[0])
+def _check_new(ids: Sequence[str], connection: sqlite3.Connection) -> None:
+    there = {found for (found,) in _among(_THERE, ids, connection)}
+    for one in ids:
+        if one in there:
+            raise InvalidValue(f"session {one} is here already; import it beside that one with --new-id")
+
+
+def _among(sql: str, values: Sequence[int | str | bytes], connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    """Run a statement for all of these values."""
+    return connection.execute(sql.format(", ".join("?" * len(values))), values).fetchall()
 
 
 def _waiting(arrival: Arrival) -> EntryRow:

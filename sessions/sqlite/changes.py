@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import chain
 from operator import attrgetter
@@ -18,9 +18,10 @@ from sessions.sqlite.writer import Row
 from sessions.store import Recount
 
 COLUMNS = tuple(field.name for field in fields(SessionRow))
-_INSERT_SESSION = f"INSERT INTO session VALUES ({', '.join('?' * len(COLUMNS))})"
-INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)"
-INSERT_ENTRY = "INSERT INTO journal VALUES (?, ?, ?, ?)"
+_INSERT_SESSIONS = "INSERT INTO session VALUES "
+INSERT_MESSAGES = "INSERT INTO message VALUES "
+INSERT_ENTRIES = "INSERT INTO journal VALUES "
+TOGETHER = 100  # rows in one statement
 # A view whose trigger stores the message and moves the head: both with one statement, for many sessions.
 _APPEND = "INSERT INTO append VALUES "
 _APPENDED = f"({', '.join('?' * len(HeadUpdate._fields + MessageRow._fields))})"
@@ -71,7 +72,7 @@ def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
     row = change.row
     if change.expected is None:
         expect_key(row.wrapped, connection)
-        insert_session(row, connection)
+        insert_sessions([row], connection)
     else:
         if connection.execute(_UPDATE_SESSION, (*_mutable(row), row.number, change.expected)).rowcount != 1:
             raise StaleSession("the session was changed by another writer")
@@ -81,9 +82,9 @@ def _apply_one(change: Change, connection: sqlite3.Connection) -> None:
         if connection.execute(_REVISE_MESSAGE, (*message[1:], message.id)).rowcount != 1:
             raise Tampered("a conversation")
     if change.messages:
-        connection.executemany(INSERT_MESSAGE, change.messages)
+        insert_many(INSERT_MESSAGES, change.messages, connection)
     if change.entries:
-        connection.executemany(INSERT_ENTRY, change.entries)
+        insert_many(INSERT_ENTRIES, change.entries, connection)
     for source in change.sources:
         if connection.execute("SELECT 1 FROM session WHERE number = ?", (source,)).fetchone() is None:
             raise StaleSession("what this conversation goes on from was erased meanwhile")
@@ -107,12 +108,20 @@ def check_unchanged(
             raise StaleSession("another writer has forked one of these sessions meanwhile")
 
 
-def insert_session(row: SessionRow, connection: sqlite3.Connection) -> None:
-    """Store the row of a session that was not there before."""
-    connection.execute(_INSERT_SESSION, _all(row))
+def insert_many(sql: str, rows: Sequence[Row], connection: sqlite3.Connection) -> None:
+    """Insert rows with few statements: a thread waits for Python's lock after each, and that can be long."""
+    for start in range(0, len(rows), TOGETHER):
+        some = rows[start : start + TOGETHER]
+        places = f"({', '.join('?' * len(some[0]))})"
+        connection.execute(sql + ", ".join([places] * len(some)), list(chain.from_iterable(some)))
+
+
+def insert_sessions(rows: Iterable[SessionRow], connection: sqlite3.Connection) -> None:
+    """Store the rows of sessions that were not there before."""
+    insert_many(_INSERT_SESSIONS, [_all(row) for row in rows], connection)
 
 
 def enter(entries: Sequence[EntryRow], connection: sqlite3.Connection) -> None:
     """Store journal entries."""
     with refusals():
-        connection.executemany(INSERT_ENTRY, entries)
+        insert_many(INSERT_ENTRIES, entries, connection)

@@ -8,6 +8,7 @@ import random
 import signal
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from sessions.audit import AuditKind
+from sessions.catalogue import Wanted
 from sessions.errors import InvalidValue, NotFound, StoreFull
 from sessions.export.json_format import to_json
 from sessions.export.json_reader import from_json
@@ -25,7 +27,7 @@ from sessions.manager import SessionManager
 from sessions.message import MAX_CONTENT, Message, Usage
 from sessions.reset_policy import ResetPolicy
 from sessions.scope import Scope
-from sessions.session import Session, Status
+from sessions.session import Session, Status, new_id
 from sessions.sqlite.backup import look_into
 from sessions.sqlite.store import SqliteStore
 from tests.conftest import ManualClock
@@ -34,6 +36,7 @@ from tests.sessions.conftest import KEY, Opener, person, say, texts
 ANN, BOB = person("ann"), person("bob", chat="chat-2")
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
+CHAT = Scope.PER_CHANNEL_PEER
 Opened = Callable[[], SessionManager]
 
 
@@ -494,3 +497,18 @@ async def test_one_conversation_does_not_come_twice_in_one_import(open_memory: O
     async with open_memory() as sessions:
         with pytest.raises(InvalidValue, match="twice"):
             await take_in(sessions, made(), made(), new_ids=True)
+
+
+async def test_more_come_in_together_than_one_statement_takes(open_store: Opener) -> None:
+    """Each with its own place, its messages and its checkpoints, whatever group it falls into."""
+    said = [StoredMessage(n, 1, Message(n, "user", f"{n}", 0)) for n in range(1, 4)]
+    async with open_store() as sessions:
+        async with sessions.arrivals() as arrivals:
+            for n in range(600):
+                address = person(f"p{n % 300}", chat=f"c{n % 300}")
+                await arrivals.add(made(*said, status=Status.ACTIVE, id=new_id(), head=3), address, scope=CHAT)
+        statuses = Counter([listed.session.status async for listed in sessions.catalogue.each(Wanted())])
+        assert statuses == {Status.ACTIVE: 300, Status.PAUSED: 300}
+        current = await sessions.get_or_create_session(person("p7", chat="c7"))
+        assert await texts(sessions, current.id) == ["1", "2", "3"]
+        assert await sessions.verify() == []
