@@ -265,7 +265,7 @@ class LiveSession:
             *numbers[3:], row.profile_version, len(row.status),
         )  # fmt: skip
         mac = self.cipher.mac(self._fixed + head + row.status.encode())
-        return HeadUpdate(*numbers, mac, row.number, row.version)
+        return _new(HeadUpdate, (*numbers, mac, row.number, row.version))
 
     def forget_tail(self) -> None:
         """Have the newest messages read anew, after the head was moved or a text was changed."""

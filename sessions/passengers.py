@@ -42,6 +42,11 @@ def aboard(passenger: Passenger) -> Iterator[None]:
         _aboard.reset(token)
 
 
+def nobody_aboard() -> bool:
+    """Tell whether the next write carries nothing besides its own, so that `riding` would only take time."""
+    return not _aboard.get()
+
+
 class Carried(asyncio.CancelledError):
     """The caller was cancelled, and what the write carried is stored all the same. Never leaves `riding`."""
 

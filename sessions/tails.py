@@ -52,7 +52,7 @@ class Tails:
         if not messages and message.seq > 1 and not tail.whole:
             return  # nothing of it is known yet: the first read fetches it
         messages.append(message)
-        if tail in self._long:
+        if tail.size:  # it is among the long ones
             self._grow(tail, _size(message))
         elif len(messages) > 2 * self.hot:
             self._cut(tail, self.hot)
