@@ -12,18 +12,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from sessions.arrival_codec import decode_arrival, encode_arrival
-from sessions.errors import InvalidValue, Tampered
-from sessions.postgres.changes import LINK, insert_entries, insert_messages, insert_session
+from sessions.errors import InvalidValue
+from sessions.landing import TOGETHER, check_new, check_whole, places
+from sessions.postgres.changes import LINK, insert_entries, insert_messages, insert_sessions
 from sessions.postgres.connections import Connection
 from sessions.postgres.keyring import expect_key
 from sessions.postgres.post import put
-from sessions.postgres.rows import affected, only
+from sessions.postgres.rows import affected
 from sessions.records import Arrival, EntryRow, Mail, MessageRow, record_id
 from sessions.store import Recount
 
 GIVEN_UP: Final = "arriving IS NULL OR arriving < now() - interval '1 day'"
-_TAKEN = "SELECT EXISTS (SELECT 1 FROM palaver.session WHERE key_idx = $1 AND status IN ('active', 'error'))"
-_THERE = "SELECT id FROM palaver.session WHERE id = ANY($1::text[]) LIMIT 1"
+_TAKEN = "SELECT key_idx FROM palaver.session WHERE key_idx = ANY($1::bytea[]) AND status IN ('active', 'error')"
+_THERE = "SELECT id FROM palaver.session WHERE id = ANY($1::text[])"
 _EXPECT = (
     "INSERT INTO palaver.erasure SELECT number, now() FROM unnest($1::bigint[]) AS number"
     " ON CONFLICT (number) DO UPDATE SET arriving = excluded.arriving WHERE erasure.arriving IS NOT NULL"
@@ -36,7 +37,10 @@ _TAKE_UP_TO = (
 )
 _ARRIVED = "DELETE FROM palaver.erasure WHERE number = ANY($1::bigint[]) AND arriving IS NOT NULL"
 _GIVE_UP = "UPDATE palaver.erasure SET arriving = NULL WHERE number = ANY($1::bigint[])"
-_WAITING = "DELETE FROM palaver.journal WHERE session = $1 AND id = $2 RETURNING body"
+_WAITING = (
+    "DELETE FROM palaver.journal AS j USING unnest($1::bigint[], $2::bigint[]) AS g (session, id)"
+    " WHERE j.session = g.session AND j.id = g.id RETURNING j.body"
+)
 
 
 async def stage(
@@ -57,8 +61,8 @@ async def stage(
 async def land(numbers: Sequence[int], recount: Recount, mail: Mail | None, connection: Connection) -> None:
     """Let conversations be seen, all of them, with the counts and the mail that go with that."""
     await _all_of(_ARRIVED, numbers, connection)
-    for number in numbers:
-        await _land_one(number, connection)
+    for start in range(0, len(numbers), TOGETHER):
+        await _land_some(numbers[start : start + TOGETHER], connection)
     await put(mail, connection, recount)
 
 
@@ -72,24 +76,22 @@ async def _all_of(sql: str, numbers: Sequence[int], connection: Connection) -> N
         raise InvalidValue("what came in was left for more than a day and is being removed; import it again")
 
 
-async def _land_one(number: int, connection: Connection) -> None:
-    found = await connection.fetchrow(_WAITING, number, record_id(number, 0))
-    if found is None:
-        raise Tampered("a conversation that comes in")
-    arrival = decode_arrival(found[0])
-    row = arrival.row
-    await _check_new([row.id], connection)
-    if arrival.instead is not None and (await only(connection, _TAKEN, row.key_idx))[0]:
-        row = arrival.instead
-    await expect_key(row.wrapped, connection)
-    await insert_session(row, connection)
-    if arrival.sources:
-        await connection.execute(LINK, list(arrival.sources), number)
+async def _land_some(numbers: Sequence[int], connection: Connection) -> None:
+    found = await connection.fetch(_WAITING, list(numbers), [record_id(number, 0) for number in numbers])
+    arrivals = sorted((decode_arrival(body) for (body,) in found), key=lambda arrival: arrival.row.number)
+    check_whole(arrivals, numbers)
+    await _check_new([arrival.row.id for arrival in arrivals], connection)
+    for wrapped in {arrival.row.wrapped[:10]: arrival.row.wrapped for arrival in arrivals}.values():
+        await expect_key(wrapped, connection)
+    taken = await connection.fetch(_TAKEN, [arrival.row.key_idx for arrival in arrivals])
+    await insert_sessions(places(arrivals, (key_idx for (key_idx,) in taken)), connection)
+    for arrival in arrivals:
+        if arrival.sources:
+            await connection.execute(LINK, list(arrival.sources), arrival.row.number)
 
 
 async def _check_new(ids: Sequence[str], connection: Connection) -> None:
-    if ids and (there := await connection.fetchrow(_THERE, list(ids))) is not None:
-        raise InvalidValue(f"session {there[0]} is here already; import it beside that one with --new-id")
+    check_new(ids, [found for (found,) in await connection.fetch(_THERE, list(ids))])
 
 
 def _waiting(arrival: Arrival) -> EntryRow:

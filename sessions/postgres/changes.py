@@ -20,9 +20,11 @@ from sessions.records import Change, EntryRow, Mail, MessageRow, SessionRow
 from sessions.store import Recount
 
 COLUMNS = tuple(field.name for field in fields(SessionRow))
-_INSERT_SESSION = (
-    f"INSERT INTO palaver.session ({', '.join(COLUMNS)})"
-    f" VALUES ({', '.join(f'${at}' for at in range(1, len(COLUMNS) + 1))})"
+_TEXTS, _BLOBS = ("id", "status"), ("key_idx", "owner_idx", "profile", "wrapped", "commitment", "mac")
+_TYPES = ["text" if name in _TEXTS else "bytea" if name in _BLOBS else "bigint" for name in COLUMNS]
+_INSERT_SESSIONS = (
+    f"INSERT INTO palaver.session ({', '.join(COLUMNS)}) SELECT * FROM"
+    f" unnest({', '.join(f'${at}::{kind}[]' for at, kind in enumerate(_TYPES, 1))})"
 )
 MESSAGE_TYPES = ("bigint", "bigint", "smallint", "smallint", "smallint", "bigint", "bytea")
 _MESSAGES = (
@@ -110,11 +112,12 @@ async def _put_session(change: Change, connection: Connection) -> None:
     row = change.row
     if change.expected is None:
         await expect_key(row.wrapped, connection)
-        await insert_session(row, connection)
+        await insert_sessions([row], connection)
     elif affected(await connection.execute(_UPDATE_SESSION, *_mutable(row), row.number, change.expected)) != 1:
         raise StaleSession("the session was changed by another writer")
 
 
-async def insert_session(row: SessionRow, connection: Connection) -> None:
-    """Store the row of a session that was not there before."""
-    await connection.execute(_INSERT_SESSION, *_all(row))
+async def insert_sessions(rows: Sequence[SessionRow], connection: Connection) -> None:
+    """Store the rows of sessions that were not there before."""
+    if rows:
+        await connection.execute(_INSERT_SESSIONS, *columns([_all(row) for row in rows], len(COLUMNS)))

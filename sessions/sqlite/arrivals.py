@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from sessions.arrival_codec import decode_arrival, encode_arrival
-from sessions.errors import InvalidValue, Tampered
-from sessions.records import Arrival, EntryRow, Mail, MessageRow, SessionRow, record_id
+from sessions.landing import TOGETHER, check_new, check_whole, places
+from sessions.records import Arrival, EntryRow, Mail, MessageRow, record_id
 from sessions.sqlite.changes import INSERT_ENTRIES, INSERT_MESSAGES, insert_many, insert_sessions, refusals
 from sessions.sqlite.counts import count_anew
 from sessions.sqlite.keyring import expect_key
 from sessions.sqlite.post import put
 from sessions.store import Recount
 
-TOGETHER = 500  # sessions that are let in with the same statements
 _EXPECT = "INSERT OR IGNORE INTO erasure VALUES "
 _BEGIN = "INSERT OR IGNORE INTO journal VALUES "
 _WAIT = "INSERT OR REPLACE INTO journal VALUES "
@@ -59,38 +58,22 @@ def land(numbers: Sequence[int], recount: Recount, mail: Mail | None, connection
 
 
 def _land_some(numbers: Sequence[int], connection: sqlite3.Connection) -> None:
-    places = [record_id(number, 0) for number in numbers]
-    arrivals = [decode_arrival(body) for (body,) in _among(_WAITING, places, connection) if body]
-    if {arrival.row.number for arrival in arrivals} != set(numbers):
-        raise Tampered("a conversation that comes in")
+    waiting = [record_id(number, 0) for number in numbers]
+    arrivals = [decode_arrival(body) for (body,) in _among(_WAITING, waiting, connection) if body]
+    check_whole(arrivals, numbers)
     _check_new([arrival.row.id for arrival in arrivals], connection)
     for wrapped in {arrival.row.wrapped[:10]: arrival.row.wrapped for arrival in arrivals}.values():
         expect_key(wrapped, connection)
-    insert_sessions(_placed(arrivals, connection), connection)
+    taken = _among(_TAKEN, [arrival.row.key_idx for arrival in arrivals], connection)
+    insert_sessions(places(arrivals, (key_idx for (key_idx,) in taken)), connection)
     links = [(source, arrival.row.number) for arrival in arrivals for source in arrival.sources]
     insert_many("INSERT INTO lineage VALUES ", links, connection)
-    _among("DELETE FROM journal WHERE id IN ({})", places, connection)
+    _among("DELETE FROM journal WHERE id IN ({})", waiting, connection)
     _among("DELETE FROM erasure WHERE number IN ({})", numbers, connection)
 
 
-def _placed(arrivals: Sequence[Arrival], connection: sqlite3.Connection) -> list[SessionRow]:
-    """Give the rows: where the place of the current session is taken, the one that goes beside it."""
-    taken = {key_idx for (key_idx,) in _among(_TAKEN, [arrival.row.key_idx for arrival in arrivals], connection)}
-    rows = []
-    for arrival in arrivals:
-        if arrival.instead is not None and arrival.row.key_idx in taken:
-            rows.append(arrival.instead)
-        else:
-            rows.append(arrival.row)
-            taken |= {arrival.row.key_idx} if arrival.instead is not None else set()
-    return rows
-
-
 def _check_new(ids: Sequence[str], connection: sqlite3.Connection) -> None:
-    there = {found for (found,) in _among(_THERE, ids, connection)}
-    for one in ids:
-        if one in there:
-            raise InvalidValue(f"session {one} is here already; import it beside that one with --new-id")
+    check_new(ids, (found for (found,) in _among(_THERE, ids, connection)))
 
 
 def _among(sql: str, values: Sequence[int | str | bytes], connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
