@@ -105,9 +105,13 @@ class SessionCache:
             return await self.get(row.id)
         return live
 
-    def locked(self, session_id: str) -> Locked:
-        """Hold a session for writing: `async with cache.locked(id) as live`."""
-        return Locked(self, session_id)
+    def locked(self, session_id: str, *, look: bool = True) -> Locked:
+        """Hold a session for writing: `async with cache.locked(id) as live`.
+
+        With `look` False it is not looked whether it is the newest. That is for whoever writes in any case: they are
+        refused if it is not, also if only the rule of its resets is another one, and do it anew.
+        """
+        return Locked(self, session_id, look=look)
 
     @asynccontextmanager
     async def locked_all(self, *session_ids: str) -> AsyncIterator[dict[str, LiveSession]]:
@@ -258,10 +262,10 @@ class SessionCache:
 class Locked:
     """Holds the lock of a session. A class and not a generator: it is on the way of every message."""
 
-    __slots__ = ("_cache", "_live", "_session_id")
+    __slots__ = ("_cache", "_live", "_look", "_session_id")
 
-    def __init__(self, cache: SessionCache, session_id: str) -> None:
-        self._cache, self._session_id = cache, session_id
+    def __init__(self, cache: SessionCache, session_id: str, *, look: bool) -> None:
+        self._cache, self._session_id, self._look = cache, session_id, look and cache.shared
 
     async def __aenter__(self) -> LiveSession:
         """Wait for the lock; a session whose write failed while we waited is loaded anew."""
@@ -270,7 +274,7 @@ class Locked:
             live = cache.known(self._session_id) or await cache.load(self._session_id)
             await live.lock.acquire()
             try:
-                if cache.shared:
+                if self._look:
                     await asyncio.gather(cache.look_again(live), cache.look_up_rule(live))
                 elif live.rule is None:  # every write works out the next reset
                     await cache.look_up_rule(live)

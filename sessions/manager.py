@@ -478,7 +478,7 @@ class SessionManager:
         if kind not in KIND_NUMBERS or kind == "unreadable":
             raise InvalidValue(f"kind {kind!r} is not one of text, partial, summary")
         important = important or name == "system" or kind == "summary"
-        async with self._parts.cache.locked(session_id) as live:
+        async with self._parts.cache.locked(session_id, look=False) as live:
             row = live.row
             # The clock may have been set back; within a session time never runs backwards.
             at = max(int(self._clock() * 1000), row.updated_at)

@@ -31,7 +31,7 @@ class Turns:
 
     async def begin(self, session_id: str, question: Message, content: bytes) -> Turn:
         """Store the question; it is durable when this returns."""
-        async with self._cache.locked(session_id) as live:
+        async with self._cache.locked(session_id, look=False) as live:
             at = max(question.created_ms, live.row.updated_at)
             placed = question._replace(seq=live.row.message_count + 1, created_ms=at)
             if handling := current_handling():

@@ -189,6 +189,27 @@ async def test_a_rule_that_changed_meanwhile_holds_for_whoever_comes_back(two: T
     assert back.next_reset_at.timestamp() == clock.now + 5 * 3600
 
 
+@pytest.mark.parametrize("as_turn", [False, True], ids=["a message", "a turn"])
+async def test_a_rule_that_another_changed_holds_for_the_next_message(
+    two: Two, clock: ManualClock, *, as_turn: bool
+) -> None:
+    """Also where the conversation was in use, and its rule known."""
+    one, other, *_ = two
+    session = await one.get_or_create_session(ANN)
+    await one.set_chat_resets(ANN, idle=timedelta(hours=1))
+    await say(one, session.id, "hello")
+    await other.set_chat_resets(ANN, idle=timedelta(hours=5))
+    clock.advance(60)
+    if as_turn:
+        await one.begin_turn(session.id, content="ask")
+    else:
+        await one.add_message(session.id, role="user", content="again")
+    planned = (await other.get_session(session.id)).next_reset_at
+    assert planned is not None
+    assert planned.timestamp() == clock.now + 5 * 3600
+    assert (await other.get_session(session.id)).message_count == 3
+
+
 # -- one comes between -------------------------------------------------------------------------------
 
 
