@@ -115,7 +115,7 @@ IMPORT_OPERATIONS: Mapping[str, Operation] = {IMPORT: take_in}
 async def _add_all(arrivals: Arrivals, path: Path, source: Source, owners: _Owners, title: str | None) -> None:
     """Take in the conversations of a file, some at a time; they are parsed on a thread, so that nobody waits for it."""
     try:
-        from sessions.export.quick_reader import read_quickly  # 40 ms, so only where something is imported
+        from bot.operator.quick_reader import read_quickly  # 40 ms, so only where something is imported
 
         documents = iter(Documents(source, quick=read_quickly))
         while some := await asyncio.to_thread(_some, documents):

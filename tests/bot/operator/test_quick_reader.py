@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.operator.quick_reader import read_quickly
 from sessions.errors import InvalidValue
 from sessions.export.json_format import to_json
 from sessions.export.json_reader import from_json
-from sessions.export.quick_reader import read_quickly
 from sessions.export.transcript import Transcript
 from sessions.reset_policy import ResetPolicy
 from tests.sessions.export.builders import HOSTILE, hostile_text, sample, transcripts

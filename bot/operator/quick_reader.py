@@ -27,7 +27,7 @@ from sessions.session import Session, Status
 
 _ESCAPED_COLON: Final = "\\u003"  # and some other signs that nobody needs to escape
 _TIME: Final = 2  # colons in a time
-_FIXED: Final = 9 + 14 + 3 + 4 * _TIME  # colons of a document, its session and their usage, and in the times they must have
+_FIXED: Final = 9 + 14 + 3 + 4 * _TIME  # of a document, its session and their usage; and in their times
 _new = tuple.__new__  # half the time of the constructors of named tuples
 
 Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
