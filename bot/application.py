@@ -28,6 +28,7 @@ from bot.operators import Operators
 from bot.pair_requests import pair_requests
 from bot.pairing import Pairing
 from bot.reset_notice import reset_notice, reset_warning
+from bot.retention import Retention
 from bot.startup import open_sessions
 from bot.summarizer import Summarizer
 from bot.turn_runner import TurnRunner
@@ -111,7 +112,7 @@ class Application:
             sessions,
             self._on_reset,
             on_warning=self._on_warning,
-            retention_days=settings.sessions.retention_days,
+            retention=Retention.of(settings.sessions),
         )
 
     def start(self) -> None:

@@ -19,10 +19,10 @@ from bot.operation_failed import OperationFailed
 from bot.peer import account
 from bot.shell import tell
 from bot.startup import ExitCode, key_provider, open_sessions
-from bot.stores import is_there
+from bot.stores import is_there, nothing_at
 from config.settings import Settings
 from sessions.audit import AuditKind, acting
-from sessions.errors import NotFound, StoreHeld, Tampered
+from sessions.errors import StoreHeld, Tampered
 from sessions.manager import SessionManager
 from sessions.message import JsonValue
 
@@ -61,7 +61,7 @@ class Operations:
         if answer is not None:
             return _unwrapped(answer)
         if not await is_there(settings.store):
-            raise NotFound("session")
+            raise nothing_at(settings.store)
         async with writing(settings, wait=wait) as sessions:
             with acting(operator()):
                 return await self._operations[name](sessions, request)
@@ -71,7 +71,7 @@ class Operations:
 async def reading(settings: Settings) -> AsyncIterator[SessionManager]:
     """Open the store to read, beside a running bot as well. Raises `NotFound` where nothing was ever stored."""
     if not await is_there(settings.store):
-        raise NotFound("session")
+        raise nothing_at(settings.store)
     async with open_sessions(settings, key_provider(settings), read_only=True) as sessions:
         yield sessions
 

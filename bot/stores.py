@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING
 from config.address import check_store
 from config.errors import SettingsError
 from config.mask import masked
-from sessions.errors import NoStoreYet, NotFound
+from sessions.errors import NoStoreYet, NotFound, SessionError
 
 if TYPE_CHECKING:
     from config.settings import StoreSettings
     from sessions.store import Store
+
+
+class NothingStored(NotFound):
+    """Nothing was ever stored where the settings say."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        SessionError.__init__(
+            self,
+            f"there is no store yet at {place}; palaver chat and palaver run make one. "
+            "If there is one elsewhere, say where with --home or store.url",
+        )
 
 
 def store_of(settings: StoreSettings, *, read_only: bool = False) -> Store:
@@ -44,7 +56,7 @@ async def is_there(settings: StoreSettings) -> bool:
 
 def nothing_at(settings: StoreSettings) -> NotFound:
     """Give the error for a store in which nothing was ever stored."""
-    return NotFound("store", masked(settings.url).removeprefix("sqlite:///"))
+    return NothingStored(masked(settings.url).removeprefix("sqlite:///"))
 
 
 def settings_at(address: str, like: StoreSettings) -> StoreSettings:

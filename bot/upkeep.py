@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.mishaps import note_mishap
+from bot.retention import Retention
 from sessions.errors import SessionError
 from sessions.manager import SessionManager
 from sessions.reset_warning import WarningNotice
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 AFTER = 1.0  # seconds until the first look: a program that only answers one line does not pay for it
 DAY = 86_400.0
+NOTHING_GOES = Retention.everywhere(0)
 log = logging.getLogger(__name__)
 
 
@@ -30,12 +32,12 @@ class Upkeep:
         on_reset: ResetNotice,
         *,
         on_warning: WarningNotice | None = None,
-        retention_days: int = 0,
+        retention: Retention = NOTHING_GOES,
         after: float = AFTER,
         every: float = 30.0,
     ) -> None:
         self._sessions, self._on_reset, self._on_warning = sessions, on_reset, on_warning
-        self._retention, self._after, self._every = timedelta(days=retention_days), after, every
+        self._retention, self._after, self._every = retention, after, every
         self._ticker: ResetTicker | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -55,7 +57,7 @@ class Upkeep:
         await asyncio.sleep(self._after)
         self._ticker = await asyncio.to_thread(self._make_ticker)
         self._ticker.start()
-        while self._retention:
+        while self._retention.by_days():
             await self._erase_old()
             await asyncio.sleep(DAY)
 
@@ -66,11 +68,21 @@ class Upkeep:
 
     async def _erase_old(self) -> None:
         try:
-            erased = await self._sessions.cleanup(
-                older_than=self._retention, keep_checkpoints=False, archived_only=True
-            )
+            erased = await self._erase()
         except SessionError as error:
             note_mishap(log, error)
             return
         if erased:
             log.info("erased %d conversations that were past their time", erased)
+
+    async def _erase(self) -> int:
+        """Erase what is archived and past its time; give how much that was."""
+        days, cleanup = self._retention.one, self._sessions.cleanup
+        if days is not None:
+            return await cleanup(older_than=timedelta(days=days), keep_checkpoints=False, archived_only=True)
+        erased = 0
+        past = await self._retention.past(self._sessions, keep_checkpoints=False)
+        for scope, idents in past.items():
+            age = timedelta(days=self._retention.days[scope])
+            erased += await cleanup(older_than=age, keep_checkpoints=False, archived_only=True, among=idents)
+        return erased

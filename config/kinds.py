@@ -33,6 +33,7 @@ class Secret:
     """A value that is never shown."""
 
 
+MOST_DAYS = 36_500  # a hundred years
 MOST_IDLE_MINUTES = 366 * 24 * 60  # as many as a conversation takes
 
 _EMPTY_IS_NONE = BeforeValidator(readers.none_if_empty)
@@ -51,6 +52,19 @@ IdleMinutes = Annotated[
     _OFF_IS_NONE,
     Allowed(f"a whole number of minutes from 1 to {MOST_IDLE_MINUTES} (366 days), or off"),
     WhenNone("off"),
+]
+RetentionDays = Annotated[
+    int,
+    BeforeValidator(readers.read_number),
+    Field(ge=0, le=MOST_DAYS),
+    Allowed(f"a whole number of days from 0 (keep) to {MOST_DAYS}"),
+]
+OwnRetentionDays = Annotated[
+    Annotated[int, Field(ge=0, le=MOST_DAYS)] | None,
+    BeforeValidator(readers.read_number),
+    BeforeValidator(readers.none_if_same),
+    Allowed(f"a whole number of days from 0 (keep) to {MOST_DAYS}, or same"),
+    WhenNone("same"),
 ]
 Tags = Annotated[
     tuple[Annotated[str, AfterValidator(readers.read_tag)], ...],

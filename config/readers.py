@@ -32,6 +32,11 @@ def none_if_off(value: object) -> object:
     return None if isinstance(value, str) and value.strip().lower() == "off" else value
 
 
+def none_if_same(value: object) -> object:
+    """Read `same` as nothing: what holds elsewhere holds."""
+    return None if isinstance(value, str) and value.strip().lower() == "same" else value
+
+
 def read_number(value: object) -> object:
     """Refuse truth values, which would count as 0 and 1."""
     if isinstance(value, bool):

@@ -71,9 +71,11 @@ class SessionSettings(Group):
     timezone: kinds.Zone = "system"
     daily_reset: kinds.DailyTime = None
     idle_reset_minutes: kinds.IdleMinutes = None
-    retention_days: Annotated[
-        kinds.Count, Field(ge=0, le=36_500), Allowed("a whole number of days from 0 (keep) to 36500")
-    ] = 0
+    retention_days: kinds.RetentionDays = 0
+    retention_days_main: kinds.OwnRetentionDays = None
+    retention_days_per_peer: kinds.OwnRetentionDays = None
+    retention_days_per_channel: kinds.OwnRetentionDays = None
+    retention_days_per_channel_peer: kinds.OwnRetentionDays = None
     default_tags: kinds.Tags = ()
 
 

@@ -167,6 +167,15 @@ class Catalogue:
             if role in ROLE_NAMES
         ]
 
+    async def some(self, ids: Sequence[str]) -> dict[str, Listed]:
+        """Give those of these conversations that are there, by id."""
+        found: dict[str, Listed] = {}
+        wanted = list(dict.fromkeys(ids))
+        for start in range(0, len(wanted), BATCH):
+            rows = await self._store.sessions_by_id(wanted[start : start + BATCH])
+            found |= {row.id: self._listed(row) for row in rows}
+        return found
+
     async def ids(self) -> dict[int, str]:
         """Give the id of every conversation by its number."""
         return await self._store.ids()

@@ -67,6 +67,7 @@ class Tally:
     replies: int = 0  # that follow a person's message
     waited_ms: int = 0  # for those together
     timeless: int = 0  # messages whose time is damaged; they are on no day
+    stored: int = 0  # messages on all branches, what a fork shares included, as an export counts them
 
 
 class OperatorSearch:
@@ -139,8 +140,11 @@ class OperatorSearch:
         row = await self._store.session_by_number(found.number)
         if row is None:
             raise NotFound("session", found.session.id)
-        tally, asked = Tally(), 0
-        async for _, first, last in self._pages(await self._read(row)):
+        live = await self._read(row)
+        trunk = live.journal.branches[0].parent
+        shared = await self._transcripts.length(live, trunk) if trunk < 0 else 0
+        tally, asked = Tally(stored=shared + live.row.stored), 0
+        async for _, first, last in self._pages(live):
             for _, _, role, _, _, at, _ in await self._store.messages(first, last, last - first + 1, newest=False):
                 asked = _count(tally, ROLE_NAMES.get(role, "system"), at, asked)
             await asyncio.sleep(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ import click
 
 from bot.commands.markup import plural
 from bot.operations import reading
+from bot.operator.audit_words import ids_in, in_words
 from bot.operator.columns import columns
 from bot.operator.printed_json import print_json
 from bot.operator.when import parse_end, parse_moment, zone_of
@@ -34,16 +36,21 @@ async def list_audit(settings: Settings, asked: Asked, *, as_json: bool) -> int:
     zone = zone_of(settings)
     fits = _Fits(asked, zone)
     found: list[AuditEntry] = []
+    whose: Mapping[str, str] = {}
     async with reading(settings) as sessions:
         async for entry in sessions.audit.backwards():
             if len(found) == asked.limit:
                 break
             if fits(entry):
                 found.append(entry)
+        if not as_json:
+            known = await sessions.catalogue.some([one for entry in found for one in ids_in(entry)])
+            whose = {ident: one.person for ident, one in known.items() if one.person is not None}
     if as_json:
         print_json([_as_json(entry) for entry in found])
     else:
-        columns(("NUMBER", "WHEN", "WHAT", "BY", "ABOUT"), [_as_row(entry, zone) for entry in found], right=(0,))
+        rows = [_as_row(entry, whose, zone) for entry in found]
+        columns(("NUMBER", "WHEN", "BY", "WHAT"), rows, right=(0,), folded=True)
         if not found:
             click.echo("Nothing of the kind was done.")
     return ExitCode.DONE
@@ -90,20 +97,9 @@ def _kind(text: str) -> str:
     return text.strip().lower()
 
 
-def _as_row(entry: AuditEntry, zone: ZoneInfo) -> tuple[str, ...]:
-    if entry.kind is None:
-        return (f"{entry.number}", "", "[does not open]", "", "")
-    when = f"{entry.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-    return (f"{entry.number}", when, entry.kind, entry.by or "", _about(entry))
-
-
-def _about(entry: AuditEntry) -> str:
-    said = (f"{name}={_value(value)}" for name, value in entry.about.items())
-    return " ".join(said)
-
-
-def _value(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+def _as_row(entry: AuditEntry, whose: Mapping[str, str], zone: ZoneInfo) -> tuple[str, ...]:
+    when = "" if entry.kind is None else f"{entry.at.astimezone(zone):%Y-%m-%d %H:%M}"
+    return (f"{entry.number}", when, entry.by or "", in_words(entry, whose))
 
 
 def _as_json(entry: AuditEntry) -> dict[str, object]:

@@ -48,7 +48,7 @@ def _size(path: Path) -> int:
 
 def contents_in_words(holds: Contents) -> str:
     """Say what is in a store file."""
-    return f"{plural(holds.sessions, 'session')}, {plural(holds.messages, 'message')}, schema {holds.version}"
+    return f"{plural(holds.sessions, 'session')}, {plural(holds.messages, 'stored message')}, schema {holds.version}"
 
 
 def contents_as_json(holds: Contents) -> dict[str, object]:

@@ -283,7 +283,9 @@ def delete(
 
 @click.command(epilog="Example: palaver sessions clean --older-than 30d --dry-run")
 @click.option(
-    "--older-than", metavar="AGE", help="Such as 30d, or 30 for days; sessions.retention_days if left out. 0 keeps all."
+    "--older-than",
+    metavar="AGE",
+    help="Such as 30d, or 30 for days; sessions.retention_days and those of the scopes if left out. 0 keeps all.",
 )
 @click.option(
     "--keep-checkpoints/--no-keep-checkpoints", default=True, show_default=True, help="Keep those that have one."
@@ -305,7 +307,7 @@ def clean(
 
     It asks before, saying how many they are; without a terminal it needs --yes.
     """
-    from bot.operator.deleting import Cleaning, run_clean
+    from bot.operator.cleaning import Cleaning, run_clean
 
     wanted = Cleaning(
         older_than=older_than, keep_checkpoints=keep_checkpoints, dry_run=dry_run, yes=yes, as_json=as_json

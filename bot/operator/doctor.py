@@ -44,17 +44,21 @@ def examine(*, home: Path | None, config_file: Path | None, as_json: bool) -> in
 
 
 async def _findings(home: Path | None, config_file: Path | None) -> list[Finding]:
-    machine = [check_python(), check_sqlite(), check_packages()]
     try:
         settings = settings_for(home=home, config_file=config_file)
     except SettingsError as error:
         return [
-            *machine,
+            *_machine(),
             *(problem("Settings", one, "mend that setting") for one in error.problems),
         ]
-    found = [*machine, *check_settings(settings), *check_home(settings), check_disk(settings)]
-    found.append(check_leftovers(settings))
+    found = [*_machine(on_server=settings.store.file is None), *check_settings(settings), *check_home(settings)]
+    found += [check_disk(settings), check_leftovers(settings)]
     return [*found, *await check_store(settings, datetime.now(UTC)), await check_bot(settings)]
+
+
+def _machine(*, on_server: bool = False) -> list[Finding]:
+    """Look at the versions of what is in use: SQLite is where the store is a file."""
+    return [check_python(), *([] if on_server else [check_sqlite()]), check_packages()]
 
 
 def _line(one: Finding) -> str:

@@ -93,6 +93,8 @@ async def export_sessions(settings: Settings, operations: Operations, chosen: Ch
     if target != STDOUT:
         how = "under the passphrase" if chosen.passphrase else "in clear"
         what = f"{plural(writing.written, 'conversation')} with {plural(writing.messages, 'message')}"
+        if writing.stored > writing.messages:
+            what += f" ({writing.stored:,} stored on all branches)"
         click.echo(f"{target}: {what}, {how}.")
     return ExitCode.SESSION if writing.lost else ExitCode.DONE
 
@@ -105,7 +107,7 @@ class _Writing:
     ) -> None:
         self._sessions, self._settings, self._chosen, self._now, self._crew = sessions, settings, chosen, now, crew
         self._texts = Texts(chosen.format, chosen.bare, now)
-        self.written = self.messages = self.lost = 0
+        self.written = self.messages = self.stored = self.lost = 0
 
     async def archive(self, target: Path, found: Sequence[str]) -> None:
         """Write all into one document."""
@@ -160,6 +162,7 @@ class _Writing:
     def _count(self, part: Part) -> None:
         self.written += part.last
         self.messages += part.messages
+        self.stored += part.stored
 
     @contextmanager
     def _opened(self, target: Path) -> Iterator[Sink]:

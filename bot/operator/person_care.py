@@ -167,7 +167,7 @@ async def _held(settings: Settings, backup: KnownBackup, person: str) -> int | N
 
 def _print(accounts: Sequence[str], answer: Answer, held: Held, shared: int) -> None:
     click.echo(f"Receipt, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: everything of {' and '.join(accounts)} is erased.")
-    click.echo(f"  {_count(answer, 'sessions', 'conversation')} with {_count(answer, 'messages', 'message')}")
+    click.echo(f"  {_count(answer, 'sessions', 'conversation')} with {_count(answer, 'messages', 'stored message')}")
     if answer.get("notes"):
         click.echo(f"  {_count(answer, 'notes', 'note')}: choices, links, the day's tokens, who let them in")
     click.echo("Nothing of it is left in the database, its log or temporary files; the keys are destroyed.")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pydantic import SecretStr
 
 from bot.commands.markup import plural
 from bot.operator.finding import Finding, ok, problem, warning
+from bot.retention import Retention
 from config.settings import Settings
+from sessions.scope import Scope
 
 _TELEGRAM = re.compile(r"[0-9]{3,16}:[A-Za-z0-9_-]{35}", re.ASCII)
 _DISCORD = re.compile(r"[A-Za-z0-9_-]{18,40}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}", re.ASCII)
@@ -71,6 +73,15 @@ def _model(settings: Settings) -> Finding:
 
 
 def _retention(settings: Settings) -> Finding:
-    days = settings.sessions.retention_days
-    erased = f"archived conversations are erased after {plural(days, 'day')}"
-    return ok("Retention", erased if days else "conversations are kept for ever")
+    retention = Retention.of(settings.sessions)
+    if retention.one is not None:
+        erased = f"archived conversations are erased after {plural(retention.one, 'day')}"
+        return ok("Retention", erased if retention.one else "conversations are kept for ever")
+    times = [f"{plural(days, 'day')} ({_names(scopes)})" for days, scopes in retention.by_days().items()]
+    kept = [scope for scope, days in retention.days.items() if not days]
+    for_ever = f"; kept for ever: {_names(kept)}" if kept else ""
+    return ok("Retention", f"archived conversations are erased after {', '.join(times)}{for_ever}")
+
+
+def _names(scopes: Iterable[Scope]) -> str:
+    return ", ".join(scope.value for scope in scopes)

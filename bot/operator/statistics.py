@@ -24,13 +24,14 @@ from bot.operator.when import length
 from bot.shell import tell
 from bot.stores import is_there
 from config.settings import Settings
-from sessions.catalogue import Listed
+from sessions.catalogue import Listed, Wanted
 from sessions.live import moment
 from sessions.message import JsonValue
 from sessions.operator_search import Tally
 
 PEOPLE = 20  # shown in the table; --json gives all
-LABEL = 23
+LABEL = 25
+STORED = "Stored on all branches"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +91,8 @@ async def _totals(settings: Settings) -> Totals:
     if not await is_there(settings.store):
         return Totals()
     async with reading(settings) as sessions:
-        totals = Totals()
-        with ProgressLine(lambda: f"Counting: {totals.whole.sessions:,} conversations"):
+        totals, there = Totals(), await sessions.catalogue.count(Wanted()) or 0
+        with ProgressLine(lambda: f"Counting: {totals.whole.sessions:,} of {plural(there, 'conversation')}"):
             await totals.count(sessions)
         return totals
 
@@ -103,6 +104,7 @@ def _print_totals(totals: Totals, days: Days) -> None:
         "Messages": f"{whole.messages:,}",
         "User Messages": f"{totals.roles['user']:,}",
         "Assistant Messages": f"{totals.roles['assistant']:,}",
+        STORED: f"{totals.stored:,}",
         **_token_facts(whole),
     }
     for name, value in facts.items():
@@ -153,6 +155,7 @@ def _one_json(found: Listed, tally: Tally) -> dict[str, JsonValue]:
     return {
         "id": session.id,
         "messages": tally.roles.total(),
+        "stored_messages": tally.stored,
         "by_role": dict(tally.roles),
         "token_usage": usage_json(session.usage),
         "mean_response_seconds": round(tally.waited_ms / tally.replies / 1000, 3) if tally.replies else None,
@@ -170,6 +173,7 @@ def _one_lines(found: Listed, tally: Tally) -> Iterator[str]:
     for role in ("user", "assistant", "system", "tool"):
         if roles[role] or role in ("user", "assistant"):
             yield _fact(f"{role.title()} Messages", f"{roles[role]:,}")
+    yield _fact(STORED, f"{tally.stored:,}")
     whole = Sum()
     whole.add(found)
     yield from (_fact(name, value) for name, value in _token_facts(whole).items())

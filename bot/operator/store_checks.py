@@ -31,7 +31,7 @@ async def check_store(settings: Settings, now: datetime) -> list[Finding]:
     """Look at the store from outside and with its key."""
     path = settings.store.file
     if path is None:
-        return await _server(settings)
+        return await _server(settings, now)
     if not path.exists():
         return [ok("Store", f"{path} is made at the first start")]
     try:
@@ -67,19 +67,23 @@ async def check_bot(settings: Settings) -> Finding:
     return ok("Bot", "none runs")
 
 
-async def _server(settings: Settings) -> list[Finding]:
-    """Connect to a server, and open what is there."""
+async def _server(settings: Settings, now: datetime) -> list[Finding]:
+    """Connect to a server, look how it is set up, and open what is there."""
+    from bot.operator.server_checks import judge_server  # here, as only a server needs what it brings along
+    from sessions.postgres.state import look_at
+
     try:
         await foundation_of(settings)
+        state = await look_at(settings.store.url, pooled=settings.store.connection == "pooled")
     except NotFound:
         return [ok("Store", f"{masked(settings.store.url)} is made at the first start")]
     except SessionError as error:
         return [problem("Store", str(error), "mend store.url, or the server it names")]
-    return [ok("Store", f"{masked(settings.store.url)} answers"), *await _key(settings)]
+    return [*judge_server(masked(settings.store.url), state, now), *await _key(settings)]
 
 
 def _schema(holds: Contents) -> Finding:
-    said = f"{plural(holds.sessions, 'session')}, {plural(holds.messages, 'message')}, schema {holds.version}"
+    said = f"{plural(holds.sessions, 'session')}, {plural(holds.messages, 'stored message')}, schema {holds.version}"
     if holds.version < schema.LATEST:
         return warning("Store", f"{said}, {schema.LATEST} is the newest", "palaver db backup FILE, palaver db migrate")
     return ok("Store", said)

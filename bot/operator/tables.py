@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from shutil import get_terminal_size
+from textwrap import wrap
 
 import click
 
@@ -27,15 +28,28 @@ def at_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, heading: bool = True) -> None:
-    """Print a table. The last column is cut to the terminal's width where there is one, and never in a pipe."""
+def print_table(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], *, heading: bool = True, folded: bool = False
+) -> None:
+    """Print a table. The last column is cut or folded to the terminal's width where there is one, never in a pipe."""
     drawn, room = at_terminal(), None
     widths = [max(column.width, len(column.name)) for column in columns[:-1]]
     if drawn:
         room = max(get_terminal_size().columns - sum(widths) - len(GAP) * len(widths), LEAST)
     if heading:
         click.secho(_line(columns, widths, [column.name for column in columns], room), bold=drawn)
+    if folded and room is not None:
+        rows = [line for row in rows for line in _folded(row, room)]
     click.echo("".join(f"{_line(columns, widths, row, room)}\n" for row in rows), nl=False)
+
+
+def _folded(row: Sequence[str], room: int) -> Iterator[Sequence[str]]:
+    """Give a row as lines that fit, with what is before the last column on the first of them alone."""
+    *before, last = row
+    first, *others = wrap(last, room, break_on_hyphens=False) or [""]
+    yield [*before, first]
+    for line in others:
+        yield [*("" for _ in before), line]
 
 
 def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str], room: int | None) -> str:

@@ -22,7 +22,8 @@ class Part(NamedTuple):
     data: bytes | None
     first: bool = True
     last: bool = True
-    messages: int = 0  # told with the last
+    messages: int = 0  # that one reads; told with the last
+    stored: int = 0  # of those that are written, also on other branches; told with the last
     lost: str | None = None  # not for one that was erased meanwhile
 
 
@@ -45,7 +46,8 @@ class Texts:
 
     def parts(self, transcript: Transcript) -> Iterator[Part]:
         """Give the text of a conversation."""
-        messages = len(transcript.stored if self.format == "json" else transcript.messages)
+        messages = len(transcript.messages)
+        stored = len(transcript.stored) if self.format == "json" else messages
         part = Part(transcript.session.id, b"", last=False)
         some: list[str] = []
         size = 0
@@ -55,4 +57,4 @@ class Texts:
                 part, some, size = part._replace(first=False), [], 0
             some.append(piece)
             size += len(piece)
-        yield part._replace(data="".join(some).encode(), last=True, messages=messages)
+        yield part._replace(data="".join(some).encode(), last=True, messages=messages, stored=stored)

@@ -51,7 +51,7 @@ _Found = tuple[str, Mapping[str, object], list[str]]  # what was counted in word
 
 async def _file(settings: Settings, path: Path) -> _Found:
     holds, problems = look_into(path), await damage_in(settings, path)
-    counted = f"{plural(holds.sessions, 'session')} and {plural(holds.messages, 'message')}"
+    counted = f"{plural(holds.sessions, 'session')} and {plural(holds.messages, 'stored message')}"
     return counted, {**contents_as_json(holds), "unfinished": holds.unfinished}, problems
 
 
@@ -63,7 +63,7 @@ async def _server(settings: Settings) -> _Found:
         counts = await sessions.catalogue.counts()
         there = await sessions.catalogue.ids()
     messages = sum(count.messages for count in counts)
-    counted = f"{plural(len(there), 'session')} and {plural(messages, 'message')}"
+    counted = f"{plural(len(there), 'session')} and {plural(messages, 'stored message')}"
     return counted, {"sessions": len(there), "messages": messages}, problems
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
+from bot.retention import Retention
 from bot.upkeep import Upkeep
 from sessions import Address, SessionManager, Status
+from sessions.catalogue import Wanted
 from sessions.reset_warning import ResetWarning
 from sessions.resets import ResetEvent
+from sessions.scope import Scope
 from tests.conftest import ManualClock
 
 ANN = Address(platform="console", account="local", chat_id="terminal", user_id="ann")
@@ -76,7 +80,7 @@ async def test_what_is_past_its_time_is_erased(sessions: SessionManager, clock: 
     await sessions.add_message(fresh.id, role="user", content="just now")
 
     for days, left in ((30, 2), (7, 1)):
-        upkeep = Upkeep(sessions, Notices(), retention_days=days, after=0.0, every=60.0)
+        upkeep = Upkeep(sessions, Notices(), retention=Retention.everywhere(days), after=0.0, every=60.0)
         upkeep.start()
         await asyncio.sleep(0.3)
         await upkeep.stop()
@@ -85,11 +89,32 @@ async def test_what_is_past_its_time_is_erased(sessions: SessionManager, clock: 
     assert old.id not in {one.id for one in await sessions.own_sessions(ANN)}
 
 
+async def test_each_scope_has_a_time_of_its_own(sessions: SessionManager, clock: ManualClock) -> None:
+    """What is archived goes by the days of its scope; what is in use stays, and what 0 keeps."""
+    bob, eve = replace(ANN, user_id="bob"), replace(ANN, user_id="eve")
+    await sessions.set_scope(bob, Scope.PER_PEER)
+    await sessions.set_scope(eve, Scope.PER_CHANNEL)
+    for one in (bob, eve):
+        await sessions.add_message((await sessions.new_session(one)).id, role="user", content="long ago")
+    old = {one: await sessions.current_session(one) for one in (ANN, bob, eve)}
+    for one in (ANN, bob):
+        await sessions.new_session(one)
+    clock.advance(40 * DAY)
+    days = {Scope.PER_CHANNEL_PEER: 0, Scope.PER_PEER: 30, Scope.PER_CHANNEL: 30, Scope.MAIN: 1}
+    upkeep = Upkeep(sessions, Notices(), retention=Retention(days), after=0.0, every=60.0)
+    upkeep.start()
+    await asyncio.sleep(0.3)
+    await upkeep.stop()
+
+    left = {one.session.id async for one in sessions.catalogue.each(Wanted())}
+    assert {who.user_id for who, session in old.items() if session is not None and session.id in left} == {"ann", "eve"}
+
+
 async def test_nothing_is_erased_unless_asked_for(sessions: SessionManager, clock: ManualClock) -> None:
     """0 days keeps everything."""
     await sessions.new_session(ANN)
     clock.advance(10_000 * DAY)
-    upkeep = Upkeep(sessions, Notices(), retention_days=0, after=0.0, every=60.0)
+    upkeep = Upkeep(sessions, Notices(), retention=Retention.everywhere(0), after=0.0, every=60.0)
     upkeep.start()
     await asyncio.sleep(0.2)
     await upkeep.stop()

@@ -37,9 +37,9 @@ def test_the_newest_come_first_and_all_there_are_come(shell: Shell, quick: Quick
     assert (said[0]["kind"], said[0]["by"], said[0]["about"]) == ("key", "telegram:42", {"number": 0})
     assert len(quick("audit", "list").lines) == 51
     head, newest, *_ = quick("audit", "list", "-n", "1").lines
-    assert head.split() == ["NUMBER", "WHEN", "WHAT", "BY", "ABOUT"]
+    assert head.split() == ["NUMBER", "WHEN", "BY", "WHAT"]
     assert newest.split()[0] == f"{BATCH + 6}"
-    assert newest.endswith("key   telegram:42  number=0")
+    assert newest.endswith("telegram:42  key number=0")
 
 
 def test_entries_are_chosen_by_time_kind_and_who(shell: Shell, quick: Quick) -> None:
@@ -89,7 +89,7 @@ def test_a_whole_chain_and_a_broken_one_are_told_apart(shell: Shell, quick: Quic
         assert words in done.out
     said = json.loads(quick("audit", "verify", "--json").out)
     assert (said["sound"], said["entries"]) == (False, 2)
-    assert "[does not open]" in quick("audit", "list").out
+    assert "does not open" in quick("audit", "list").out
 
 
 def test_what_operators_do_is_in_it(shell: Shell, quick: Quick) -> None:

@@ -25,7 +25,7 @@ def test_a_backup_says_what_it_holds_and_that_the_key_is_not_in_it(shell: Shell,
     target = tmp_path / "copy.db"
     done = quick("db", "backup", str(target))
     assert (done.code, done.err) == (0, "")
-    assert "1 session, 2 messages, schema" in done.lines[0]
+    assert "1 session, 2 stored messages, schema" in done.lines[0]
     assert "the key is not in it" in done.out
     assert str(shell.home / "palaver.key") in done.out
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
@@ -181,7 +181,7 @@ def test_progress_is_shown_at_a_terminal(shell: Shell, tmp_path: Path) -> None:
     begin(shell, ME, "one")
     with at_terminal(shell, "db", "backup", str(tmp_path / "copy.db")) as terminal:
         terminal.shows("Copying")
-        terminal.shows("1 session, 1 message")
+        terminal.shows("1 session, 1 stored message")
         assert terminal.ends() == 0
 
 

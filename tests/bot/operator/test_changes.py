@@ -193,7 +193,7 @@ def test_what_is_not_there_is_not_found(shell: Shell, quick: Quick, arguments: l
     """Where nothing was ever stored nothing is made, either."""
     done = quick("sessions", *arguments)
     assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("palaver: no such session")
+    assert done.err.startswith("palaver: there is no store yet")
     assert not shell.home.exists()
 
 

@@ -178,7 +178,8 @@ def test_stats_leave_out_times_that_are_none(shell: Shell, quick: Quick, ids: li
     whole = quick("sessions", "stats", "--json")
     assert whole.code == 0
     told = json.loads(whole.out)
-    assert (sum(told["by_role"].values()), sum(day["messages"] for day in told["by_day"])) == (6, 5)
+    read, dated = sum(told["by_role"].values()), sum(day["messages"] for day in told["by_day"])
+    assert (read, dated, told["messages"]) == (10, 8, 10), "a fork reads the damaged one as well"
     assert "1 message has a time that is none; palaver db verify names its conversation" in whole.err
     one = quick("sessions", "stats", ids[0], "--json")
     told = json.loads(one.out)
@@ -198,7 +199,8 @@ def test_the_audit_is_listed_around_what_was_changed(shell: Shell, quick: Quick,
     assert [entry["number"] for entry in listed] == [FAR, 5_000, *(entry["number"] for entry in before), -7]
     assert [entry["kind"] for entry in listed if entry["number"] in (FAR, 5_000, -7)] == [None] * 3
     assert [entry for entry in listed if entry["kind"] is not None] == before
-    assert quick("audit", "list").lines[1].split(maxsplit=1) == [str(FAR), "[does not open]"]
+    number, words = quick("audit", "list").lines[1].split(maxsplit=1)
+    assert (number, "does not open" in words) == (str(FAR), True)
     assert quick("audit", "verify").code == 4
 
 

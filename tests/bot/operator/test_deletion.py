@@ -57,7 +57,7 @@ def test_one_is_erased_by_the_beginning_of_its_id(shell: Shell, quick: Quick) ->
     """It is gone for good, and the audit tells who did it."""
     ids = shelf(shell)
     done = quick("sessions", "delete", ids["ann"][:9], "--yes")
-    assert (done.code, done.out, done.err) == (0, "Deleted 1 session with 1 message.\n", "")
+    assert (done.code, done.out, done.err) == (0, "Deleted 1 session with 1 stored message.\n", "")
     assert left(shell, ids) == set(ids) - {"ann"}
     (entry, *_) = audited(shell)
     assert entry.kind == "erasure"
@@ -125,13 +125,13 @@ def test_what_fits_every_condition_is_erased(shell: Shell, quick: Quick, conditi
         (["{ann}", "--all", "--yes"], 2, "by their ids, or by conditions, or all"),
         (["{ann}", "--older-than", "1d", "--yes"], 2, "by their ids, or by conditions, or all"),
         (["--all", "--status", "active", "--yes"], 2, "by their ids, or by conditions, or all"),
-        (["--all"], 1, "This erases 6 sessions with 7 messages for good. There is no terminal to ask at"),
+        (["--all"], 1, "This erases 6 sessions with 7 stored messages for good. There is no terminal to ask at"),
         (["--all", "--confirm"], 1, "add --yes if you mean it"),
         (["--all", "--confirm", "--yes"], 2, "use only one of them"),
         (["--all", "--confirm", "--force"], 2, "use only one of them"),
-        (["{ann}"], 1, "This erases 1 session with 1 message for good"),
+        (["{ann}"], 1, "This erases 1 session with 1 stored message for good"),
         (["{ann}", "--confirm"], 1, "add --yes if you mean it"),
-        (["--older-than", "30d"], 1, "This erases 3 sessions with 4 messages for good"),
+        (["--older-than", "30d"], 1, "This erases 3 sessions with 4 stored messages for good"),
         (["--older-than", "0", "--yes"], 1, "an age of 0 would be everything"),
         (["--older-than", "0d", "--yes"], 1, "an age of 0 would be everything"),
         (["--older-than", "", "--yes"], 1, "'' is not an age"),
@@ -160,7 +160,7 @@ def test_at_a_terminal_it_asks_first(shell: Shell) -> None:
     """Enter alone is no; y erases as many as were named."""
     ids = shelf(shell)
     with at_terminal(shell, "sessions", "delete", "--person", "telegram:1") as terminal:
-        terminal.shows("This erases 2 sessions with 3 messages for good. Go on? [y/N]")
+        terminal.shows("This erases 2 sessions with 3 stored messages for good. Go on? [y/N]")
         terminal.types("\r")
         terminal.shows("nothing was erased")
         assert terminal.ends() == 1
@@ -168,7 +168,7 @@ def test_at_a_terminal_it_asks_first(shell: Shell) -> None:
     with at_terminal(shell, "sessions", "delete", "--person", "telegram:1", "--confirm") as terminal:
         terminal.shows("Go on? [y/N]")
         terminal.types("y\r")
-        terminal.shows("Deleted 2 sessions with 3 messages.")
+        terminal.shows("Deleted 2 sessions with 3 stored messages.")
         assert terminal.ends() == 0
     assert left(shell, ids) == set(ids) - {"ann", "ann old"}
 
@@ -180,7 +180,7 @@ def test_no_more_goes_than_was_said_yes_to(shell: Shell) -> None:
         terminal.shows("This erases 2 sessions")
         ids["ann new"] = begin(shell, telegram("1"), "just now")
         terminal.types("y\r")
-        terminal.shows("Deleted 2 sessions with 3 messages.")
+        terminal.shows("Deleted 2 sessions with 3 stored messages.")
         assert terminal.ends() == 0
     assert left(shell, ids) == set(ids) - {"ann", "ann old"}
     with at_terminal(shell, "sessions", "delete", "--older-than", "30d") as terminal:
@@ -191,7 +191,7 @@ def test_no_more_goes_than_was_said_yes_to(shell: Shell) -> None:
 
         within(shell, say)
         terminal.types("y\r")
-        terminal.shows("Deleted 1 session with 1 message.")
+        terminal.shows("Deleted 1 session with 1 stored message.")
         assert terminal.ends() == 0
     assert left(shell, ids) == {"ann new", "bob old", "bob", "me"}
 
@@ -262,7 +262,7 @@ def test_it_works_beside_a_running_bot(shell: Shell, quick: Quick) -> None:
         assert left(shell, ids) == set(ids)
         assert quick("sessions", "delete", "--all").code == 1
         assert quick("sessions", "delete", "--person", "telegram:1", "--yes").out == (
-            "Deleted 2 sessions with 3 messages.\n"
+            "Deleted 2 sessions with 3 stored messages.\n"
         )
         assert left(shell, ids) == set(ids) - {"ann", "ann old"}
 
@@ -304,7 +304,7 @@ def test_clean_erases_what_is_older(shell: Shell, quick: Quick, age: str, spoken
     """In days with or without the letter; the number is printed."""
     ids = aged(shell)
     dry = quick("sessions", "clean", "--older-than", age, "--dry-run")
-    assert dry.out == f"Would delete 3 sessions with 4 messages older than {spoken}.\n"
+    assert dry.out == f"Would delete 3 sessions with 4 stored messages older than {spoken}.\n"
     assert left(shell, ids) == set(ids)
     done = quick("sessions", "clean", "--older-than", age, "--yes")
     assert (done.code, done.out, done.err) == (0, f"Deleted 3 sessions older than {spoken}.\n", "")
@@ -352,7 +352,7 @@ def test_clean_asks_first(shell: Shell, quick: Quick) -> None:
     ids = aged(shell)
     done = quick("sessions", "clean", "--older-than", "30d")
     assert (done.code, done.out) == (1, "")
-    assert "This erases 3 sessions with 4 messages older than 30 days for good" in done.err
+    assert "This erases 3 sessions with 4 stored messages older than 30 days for good" in done.err
     assert "add --yes" in done.err
     with at_terminal(shell, "sessions", "clean", "--older-than", "30d") as terminal:
         terminal.shows("Go on? [y/N]")
@@ -365,7 +365,7 @@ def test_clean_shows_how_far_it_is(shell: Shell) -> None:
     """At a terminal, as all long work does; and no more goes than was said yes to."""
     ids = aged(shell)
     with at_terminal(shell, "sessions", "clean", "--older-than", "30d") as terminal:
-        terminal.shows("This erases 3 sessions with 4 messages older than 30 days for good. Go on? [y/N]")
+        terminal.shows("This erases 3 sessions with 4 stored messages older than 30 days for good. Go on? [y/N]")
 
         async def say(sessions: SessionManager) -> None:
             await sessions.save_checkpoint(ids["elder"], name="keep this")
@@ -479,17 +479,16 @@ def test_what_others_share_stays_unless_it_is_asked_for(shell: Shell, quick: Qui
     ids = shelf(shell) | {"group": a_group(shell)}
     with running(shell) if beside_a_bot else nullcontext():
         asked = quick("sessions", "delete", "--person", "telegram:1")
-        assert "This erases 2 sessions with 3 messages for good; 1 more that others share stays" in asked.err
+        assert "This erases 2 sessions with 3 stored messages for good; 1 more that others share stays" in asked.err
         assert "--shared" in asked.err
         done = quick("sessions", "delete", "--person", "telegram:1", "--yes")
-        assert (
-            done.out == "Deleted 2 sessions with 3 messages. 1 more that others share stays; --shared takes it too.\n"
-        )
+        stays = "1 more that others share stays; --shared takes it too.\n"
+        assert done.out == f"Deleted 2 sessions with 3 stored messages. {stays}"
         assert left(shell, ids) == set(ids) - {"ann", "ann old"}
         again = quick("sessions", "delete", "--person", "telegram:1", "--yes")
         assert "No session fits; nothing was deleted. 1 more that others share stays" in again.out
         asked = quick("sessions", "delete", "--person", "telegram:1", "--shared")
-        assert "This erases 1 session with 1 message, 1 of them shared with others, for good" in asked.err
+        assert "This erases 1 session with 1 stored message, 1 of them shared with others, for good" in asked.err
         assert quick("sessions", "delete", "--person", "telegram:1", "--shared", "--yes").code == 0
     assert left(shell, ids) == {"bob old", "bob", "me old", "me"}
 
@@ -499,9 +498,9 @@ def test_what_is_shared_is_counted_however_it_is_chosen(shell: Shell, quick: Qui
     group = a_group(shell)
     begin(shell, ME, "mine")
     asked = quick("sessions", "delete", group)
-    assert "This erases 1 session with 1 message, 1 of them shared with others, for good" in asked.err
+    assert "This erases 1 session with 1 stored message, 1 of them shared with others, for good" in asked.err
     asked = quick("sessions", "delete", "--all")
-    assert "This erases 2 sessions with 2 messages, 1 of them shared with others, for good" in asked.err
+    assert "This erases 2 sessions with 2 stored messages, 1 of them shared with others, for good" in asked.err
     for arguments in (["--shared"], ["--shared", "--all"], [group, "--shared"]):
         done = quick("sessions", "delete", *arguments, "--yes")
         assert (done.code, done.out) == (2, "")

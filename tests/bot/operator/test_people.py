@@ -190,7 +190,7 @@ def test_erasing_takes_everything_of_the_person_and_nothing_of_others(
         done = quick("people", "erase", "telegram:42", "--yes")
         assert (done.code, done.err) == (0, "")
         assert "everything of telegram:42 and discord:77 is erased" in done.lines[0]
-        assert "4 conversations with 5 messages" in done.lines[1]
+        assert "4 conversations with 5 stored messages" in done.lines[1]
         assert "none is known here" in done.out
 
     if beside_a_bot:

@@ -188,7 +188,7 @@ def test_a_list_is_erased_one_by_one(
     """The ids go from list through jq and xargs to delete, which does not ask when it is told --yes."""
     line = f"palaver sessions list {which} --json | jq -r '.[].id' | xargs -I {{}} palaver sessions delete {{}} --yes"
     done = script(line)
-    assert (done.code, done.lines) == (0, ["Deleted 1 session with 2 messages."] * len(gone))
+    assert (done.code, done.lines) == (0, ["Deleted 1 session with 2 stored messages."] * len(gone))
     assert set(listed(shell)) == {ident for name, ident in ids.items() if name not in gone}
 
 
@@ -331,13 +331,14 @@ def test_a_conversation_lives_from_beginning_to_end(shell: Shell, quick: Quick) 
 
 def test_everything_goes_by_force(ids: dict[str, str], shell: Shell, quick: Quick) -> None:
     """With --all nothing is asked when --force is there."""
-    assert quick("sessions", "delete", "--all", "--force").out == "Deleted 4 sessions with 8 messages.\n"
+    assert quick("sessions", "delete", "--all", "--force").out == "Deleted 4 sessions with 8 stored messages.\n"
     assert listed(shell) == {}
 
 
 def test_what_was_last_used_before_a_day_goes(ids: dict[str, str], shell: Shell, quick: Quick) -> None:
     """By that condition alone, and nothing that was used since."""
-    assert quick("sessions", "delete", "--before", "2025-02-01", "--yes").out == "Deleted 1 session with 2 messages.\n"
+    done = quick("sessions", "delete", "--before", "2025-02-01", "--yes")
+    assert done.out == "Deleted 1 session with 2 stored messages.\n"
     assert set(listed(shell)) == set(ids.values()) - {ids["old"]}
 
 

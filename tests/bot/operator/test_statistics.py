@@ -21,6 +21,7 @@ from config import load_settings
 from sessions.manager import SessionManager
 from sessions.message import Usage
 from tests.bot.operator.conversations import DAY, Quick, audited, begin, telegram
+from tests.bot.operator.terminal import at_terminal
 from tests.bot.shell import Shell
 from tests.conftest import ManualClock
 
@@ -124,6 +125,15 @@ def test_totals_are_per_provider_person_and_day(talk: str, shell: Shell, quick: 
     assert f"{yesterday}  7  {'#' * 40}" in bars
     assert "large" in done.out
     assert audited(shell) == []
+
+
+def test_at_a_terminal_it_is_shown_how_far_it_is(shell: Shell) -> None:
+    """All conversations of a large store take a while."""
+    for user in ("1", "2", "3"):
+        begin(shell, telegram(user), "hello")
+    with at_terminal(shell, "sessions", "stats") as terminal:
+        terminal.shows("of 3 conversations")
+        assert terminal.ends() == 0
 
 
 def test_without_a_store_everything_is_nought(shell: Shell, quick: Quick) -> None:

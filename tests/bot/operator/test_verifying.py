@@ -20,7 +20,7 @@ def test_a_sound_store_is_said_to_be_sound(shell: Shell, quick: Quick) -> None:
     begin(shell, telegram("42"), "three")
     alone = quick("db", "verify")
     assert (alone.code, alone.err) == (0, "")
-    assert "2 sessions and 3 messages opened, all sound." in alone.out
+    assert "2 sessions and 3 stored messages opened, all sound." in alone.out
     with running(shell):
         assert quick("db", "verify").out == alone.out
 
@@ -90,12 +90,12 @@ def test_what_an_import_left_is_named_and_is_no_damage(shell: Shell, quick: Quic
         "2 conversations belong to an import that is under way or was broken off; "
         "then they go when Palaver starts next."
     )
-    assert "2 sessions and 3 messages opened, all sound." in done.lines[1]
+    assert "2 sessions and 3 stored messages opened, all sound." in done.lines[1]
     told = json.loads(quick("db", "verify", "--json", **home).out)
     assert (told["sound"], told["unfinished"], told["messages"]) == (True, 2, 3)
     begin(killed, ME, "four")
     assert json.loads(quick("db", "verify", "--json", **home).out)["unfinished"] == 0
-    assert quick("db", "verify").lines[0].endswith("2 sessions and 3 messages opened, all sound.")
+    assert quick("db", "verify").lines[0].endswith("2 sessions and 3 stored messages opened, all sound.")
 
 
 def test_without_a_store_there_is_nothing_to_verify(shell: Shell, quick: Quick) -> None:
