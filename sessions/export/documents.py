@@ -17,6 +17,7 @@ from sessions.export.strict_json import TOO_DEEP, refused, repaired, shown, valu
 
 PIECE = 256 * 1024  # bytes of one read
 MAX_CHARACTERS = 256 * 1024 * 1024  # of one conversation
+MISSES = 100  # conversations in a row that `quick` does not read before it is not asked any more
 _ZIP = b"PK\x03\x04"
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _NEAR = 16  # characters before the end of what was read within which an error may be due to the end alone
@@ -46,6 +47,7 @@ class Documents:
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
         self._text, self._at, self._ended = "", 0, False
         self._lines = self._bytes = 0  # before what is held
+        self._misses = 0  # conversations since the last one that was read by `quick`
 
     def __iter__(self) -> Iterator[tuple[str, object]]:
         """Go through the file once."""
@@ -116,12 +118,16 @@ class Documents:
         if self._quick is None:
             return None
         end = self._text.find(BETWEEN, self._at)
-        if end < 0 and self._more(PIECE):
+        if end < 0 and len(self._text) - self._at < PIECE and self._more(PIECE):
             end = self._text.find(BETWEEN, self._at)
         found = self._quick(self._text[self._at : end]) if 0 < end - self._at <= self._most else None
         if found is not None:
-            self._at = end
-        return found
+            self._at, self._misses = end, 0
+            return found
+        self._misses += 1
+        if self._misses == MISSES:  # somebody else has written it, and looking takes time
+            self._quick = None
+        return None
 
     def _value(self) -> object:
         """Parse the next value, reading on until it is whole."""
