@@ -44,6 +44,7 @@ STOP_WAITS = 0.5  # seconds for which a /stop waits until what was said before i
 EXPIRES = 24 * 3600.0  # seconds after which nobody expects a command to be carried out any more
 MOST_ATTEMPTS = 2  # starts of the program at which a turn is tried once more; the model may be paid each time
 _INTERRUPTED = "I was interrupted just when I did that. What it changed is stored; `/session` shows where you are."
+_GIVEN_UP = "I was interrupted each time I tried that, so I let it be. Send it again if you still want it."
 _UNANSWERED = (
     "I was interrupted while I answered. Your message is kept; `/history` shows how far the reply came, and `/retry` "
     "asks once more."
@@ -75,6 +76,7 @@ class Dispatcher:
         self._turns, self._pending, self._clock, self._since = turns, pending, clock, clock()
         self._context, self._announce, self._ask = context, announce, ask
         self._order = KeyedLocks()
+        self._tried: set[int] = set()  # messages whose try this program has counted
 
     async def handle(self, inbound: Inbound, outlet: Outlet) -> None:
         """Take one message through to its answers."""
@@ -139,6 +141,9 @@ class Dispatcher:
         handling = current_handling()
         if handling is not None and handling.progress is not None:
             return await self._again(handling, context, outlet)
+        if handling is not None and await self._is_given_up(handling):
+            await self._conclude(Reply(text=_GIVEN_UP, error=True), outlet)
+            return None
         if handling is not None and context.services.is_incognito(inbound.address):
             handling.finish()  # what is to be forgotten must not come back with a restart
             await handling.flush()
@@ -196,6 +201,17 @@ class Dispatcher:
             await self._conclude(Reply(text=_UNANSWERED, error=True), outlet)
             return None
         return self._turns.resume(context.sessions, context.address, turn, outlet)
+
+    async def _is_given_up(self, handling: Handling) -> bool:
+        """Tell whether a message has ended the program so often that it is not tried again; else count the try."""
+        letter = handling.letter
+        if not letter.again or letter.id in self._tried:
+            return False
+        if letter.attempts >= MOST_ATTEMPTS:
+            return True
+        await handling.tried()
+        self._tried.add(letter.id)
+        return False
 
     def _is_late(self, inbound: Inbound) -> bool:
         """Tell whether a command was sent while the program did not run: then it is meant for after the replies."""

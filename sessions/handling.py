@@ -52,6 +52,11 @@ class Handling(Passenger):
         """Have the next write note how far it has come."""
         self._next = self._next._replace(state=LetterState.begun, progress=progress)
 
+    async def tried(self) -> None:
+        """Note at once that it is tried once more: if it ends the program before it writes anything, that shows."""
+        self._next = self._next._replace(attempts=self._next.attempts + 1)
+        await self.flush()
+
     def post(self, parcel: Parcel) -> None:
         """Have the next write put a parcel into the post."""
         self._parcels.append(parcel)

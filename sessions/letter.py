@@ -32,7 +32,8 @@ class Update(NamedTuple):
 class Letter(NamedTuple):
     """An update as the platform sent it. `name` is unique within its channel; ids rise in order of arrival.
 
-    `attempts` counts the starts of the program at which it had begun to take effect and was still unfinished.
+    `attempts` counts how often it was taken up once more: at a start of the program at which it had begun to take
+    effect and was still unfinished, or when it had left no trace and was tried again.
     `again` says that it may have been worked on before, whatever came of it; it is not stored. `lane` says what one of
     several workers handles alone.
     """

@@ -46,9 +46,9 @@ class Bot:
         updates = [(f"{count}-{number}-{text}", json.dumps(text).encode()) for number, text in enumerate(texts)]
         return await self.sessions.mailbox.receive(CHANNEL, updates)
 
-    async def handle(self, letter: Letter, *, crash: asyncio.Event | None = None) -> Paper:
+    async def handle(self, letter: Letter, *, crash: asyncio.Event | None = None, paper: Paper | None = None) -> Paper:
         """Handle a letter; with `crash` the program ends when that is set."""
-        paper = Paper()
+        paper = paper or Paper()
         self.papers.append(paper)
         async with self.sessions.mailbox.handling(letter) as handling:
             work = asyncio.ensure_future(self._work(letter, handling, paper))
@@ -156,6 +156,23 @@ async def test_what_only_reads_is_simply_answered_again(tmp_path: Path, clock: M
         (letter,) = await bot.sessions.mailbox.unfinished(CHANNEL)
         (answer,) = (await bot.handle(letter)).said
         assert "hello" in answer
+
+
+async def test_a_command_that_ends_the_program_is_not_tried_for_ever(tmp_path: Path, clock: ManualClock) -> None:
+    """Also if it leaves no trace before: after three times it is answered with what to do, and let go."""
+    async with started(tmp_path, clock) as bot:
+        (letter,) = await bot.receive("hello")
+        await bot.handle(letter)
+    for _ in range(3):
+        async with started(tmp_path, clock) as bot:
+            letters = await bot.sessions.mailbox.unfinished(CHANNEL) or await bot.receive("/history")
+            with pytest.raises(Crash):
+                await bot.handle(letters[0], paper=CrashesBeforeItAnswers())
+    async with started(tmp_path, clock) as bot:
+        (letter,) = await bot.sessions.mailbox.unfinished(CHANNEL)
+        assert "each time" in (await bot.handle(letter)).said[0]
+        assert await bot.sessions.mailbox.unfinished(CHANNEL) == []
+        assert await bot.sessions.verify() == []
 
 
 async def test_what_is_said_incognito_does_not_come_back(tmp_path: Path, clock: ManualClock) -> None:
