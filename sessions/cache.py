@@ -13,6 +13,7 @@ from sessions.gathering import Gathering
 from sessions.handling import current_memo
 from sessions.live import LiveSession
 from sessions.passengers import riding
+from sessions.present_keys import PresentKeys
 from sessions.records import SessionRow
 from sessions.reset_rule import ResetRule
 from sessions.session import Status, looks_like_id
@@ -33,6 +34,7 @@ class SessionCache:
         self, store: Store, vault: Vault, rule: RuleFinder, *, size: int, remember: bool, shared: bool = False
     ) -> None:
         self._store, self._vault, self._rule, self._remember = store, vault, rule, remember
+        self._keys = PresentKeys(store, vault)
         self.shared = shared
         self._versions: Gathering[str, int] | None = Gathering(store.versions) if shared else None
         self._size = max(size, 1)  # with no room at all a session would be gone before it is used
@@ -226,6 +228,7 @@ class SessionCache:
 
     async def read(self, row: SessionRow) -> LiveSession:
         """Open a session as it is stored, beside the one in use if there is one. Not to be written to."""
+        await self._keys.meet(row.wrapped[2:10])
         live = LiveSession.load(row, self._vault)
         if row.entries:
             live.read_journal(await self._store.journal(row.number))

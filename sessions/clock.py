@@ -7,15 +7,21 @@ from collections.abc import Callable
 
 
 class StoreClock:
-    """Seconds since 1970, by this machine's clock until the database has said what time it is there."""
+    """Seconds since 1970, by this machine's clock until the database has said what time it is there.
 
-    def __init__(self, own: Callable[[], float] = time.time) -> None:
-        self._own, self._ahead = own, 0.0
+    From then on what has passed since is counted, so it does not matter if somebody sets this machine's clock.
+    """
+
+    def __init__(
+        self, own: Callable[[], float] = time.time, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._own, self._monotonic = own, monotonic
+        self._began: float | None = None  # when the count was at 0
 
     def __call__(self) -> float:
         """Give the time."""
-        return self._own() + self._ahead
+        return self._own() if self._began is None else self._began + self._monotonic()
 
     def correct(self, now_ms: int) -> None:
         """Learn what time it is, in ms since 1970."""
-        self._ahead = now_ms / 1000 - self._own()
+        self._began = now_ms / 1000 - self._monotonic()

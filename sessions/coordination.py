@@ -7,10 +7,10 @@ tries to write is refused, however it was held up. All times are the database's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from sessions.records import Census, LetterRow, ParcelRow, SessionRow
+from sessions.records import Census, KeyringRow, LetterRow, Mail, ParcelRow, SessionRow
 
 LANES: Final = 64  # what is divided among workers, numbered from 1; so many workers can have something to do
 LANE_NAMES: Final = [f"lane/{number}" for number in range(1, LANES + 1)]  # of their leases
@@ -124,4 +124,13 @@ class Coordinator(Protocol):
         """Have a function called with what may be to be done: `lanes 3 17`, `stop 5` (a worker), or nothing for all.
 
         Nothing is promised: whoever looks from time to time finds it as well.
+    async def primary_key(self) -> bytes:
+        """Name the master key that wraps new keys now."""
+
+    async def change_keyring(self, rows: Sequence[KeyringRow], secrets: Mapping[str, bytes], mail: Mail | None) -> None:
+        """Do what `Store.put_keyring` does, unless it does not fit what another program has made of it meanwhile.
+
+        Without rows a key of the installation that is there stays. Raises `StaleSession`.
+        """
+
         """

@@ -14,6 +14,7 @@ from sessions.errors import Ambiguous, InvalidValue, NotFound, SessionLocked, Ta
 from sessions.live import LiveSession, maybe_moment, moment
 from sessions.message import Usage
 from sessions.preferences import Preferences
+from sessions.present_keys import PresentKeys
 from sessions.records import SessionRow
 from sessions.resets import Resets
 from sessions.scope import Scope
@@ -45,7 +46,7 @@ class Directory:
         scope: Scope,
         audit: Audit | None,
     ) -> None:
-        self._store, self._vault, self._cache = store, vault, cache
+        self._store, self._vault, self._cache, self._keys = store, vault, cache, PresentKeys(store, vault)
         self._preferences, self._resets, self._scope, self._audit = preferences, resets, scope, audit
 
     # -- keys ----------------------------------------------------------------------------------
@@ -132,6 +133,8 @@ class Directory:
         Archived ones in which nothing was said and that have no name are left out.
         """
         rows = await self._store.sessions_of_key(await self.key_idx(address))
+        for row in rows:
+            await self._keys.meet(row.wrapped[2:10])
         known = [(self.snapshot(row), row.stored or row.message_count) for row in rows]
         found = [session for session, said in known if session.status.is_current or said or session.title]
         return sorted(found, key=lambda s: (not s.status.is_current, -s.last_activity_at.timestamp(), s.id))

@@ -139,7 +139,10 @@ class SessionLocked(VaultError):
 
     def __init__(self, kid: str) -> None:
         self.kid = kid
-        super().__init__(f"this conversation is locked: it needs key {kid}")
+        super().__init__(
+            f"this conversation is locked: it needs key {kid}, which is not at hand here; name its file in key_file or "
+            "old_key_files, and restart"
+        )
 
 
 class Tampered(VaultError):

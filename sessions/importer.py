@@ -18,6 +18,7 @@ from sessions.directory import Directory
 from sessions.errors import SessionError, StaleSession
 from sessions.message import JsonValue
 from sessions.passengers import riding
+from sessions.present_keys import PresentKeys
 from sessions.records import Census
 from sessions.resets import Resets
 from sessions.store import Store
@@ -39,11 +40,12 @@ class Importer:
         now: Callable[[], int],
     ) -> None:
         self._store, self._vault, self._directory, self._resets, self._now = store, vault, directory, resets, now
-        self._census, self._audit = census, audit
+        self._census, self._audit, self._keys = census, audit, PresentKeys(store, vault)
 
     @asynccontextmanager
     async def arrivals(self, *, new_ids: bool) -> AsyncIterator[Arrivals]:
         """Take in what is added within the block: all of it when it ends, nothing when it is left by an error."""
+        await self._keys.follow()
         kid = self._vault.kid
         arrivals = Arrivals(
             store=self._store,

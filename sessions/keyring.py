@@ -17,6 +17,7 @@ from sessions.keys import KeyProvider
 from sessions.live import maybe_moment
 from sessions.master_key import PRIMARY, READABLE, MasterKey, names_a_key
 from sessions.passengers import riding
+from sessions.present_keys import PresentKeys
 from sessions.records import Foundation, KeyringRow
 from sessions.session import named
 from sessions.store import Store
@@ -45,11 +46,14 @@ class Keyring:
 
     def __init__(self, store: Store, vault: Vault, audit: Audit, now: Callable[[], int]) -> None:
         self._store, self._vault, self._audit, self._now = store, vault, audit, now
+        self._keys = PresentKeys(store, vault)
         self.lock = asyncio.Lock()  # of whoever changes the ring; a rotation takes it for each of its steps
 
     async def standing(self) -> list[KeyStanding]:
         """List the keys, the primary one first, then the newest."""
         foundation, wraps = await self._store.foundation(), await self._store.count_wrapped()
+        for row in foundation.keyring:
+            await self._keys.meet(row.kid)
         secrets = [wrapped[2:10] for wrapped in foundation.secrets.values()]
         listed = [self._standing(row, wraps[row.kid], secrets.count(row.kid)) for row in foundation.keyring]
         listed.sort(key=lambda key: key.state != PRIMARY)
@@ -100,6 +104,7 @@ class Keyring:
     async def retire(self, kid: str) -> None:
         """Remove a key that wraps nothing any more. Raises `InvalidValue` while it does."""
         async with self.lock:
+            await self._keys.follow()  # nothing must be wrapped here with what goes
             foundation = await self._store.foundation()
             row = next((row for row in foundation.keyring if row.kid.hex() == kid), None)
             if row is None:
@@ -123,6 +128,7 @@ class Keyring:
         after = 0
         while keys := await self._store.wrapped_keys(after, BATCH):
             for key in keys:
+                await self._keys.meet(key.kid)
                 try:
                     self._vault.session_cipher(key.id, key.wrapped, key.commitment)
                 except VaultError as error:
@@ -143,7 +149,7 @@ class Keyring:
         )
         with self._audit.noting(AuditKind.KEY, done="added", key=master.kid.hex()):
             async with riding(self._store) as ride:
-                await ride.write(self._store.put_keyring([master.seal(row, foundation)], {}, ride.mail))
+                await ride.write(self._keys.put([master.seal(row, foundation)], {}, ride.mail))
         self._vault.adopt(master)
 
     def _standing(self, row: KeyringRow, sessions: int, secrets: int) -> KeyStanding:

@@ -1,7 +1,8 @@
 """KeyProvider: where the master key comes from.
 
-A provider is asked once per start. What it needs to find the same key again and may be public (the
-salt and cost of a passphrase, a blob wrapped by a key service) is kept in the store as text.
+A provider is asked at the start, and again when another program has let in a key that is not known here. What it needs
+to find the same key again and may be public (the salt and cost of a passphrase, a blob wrapped by a key service) is
+kept in the store as text.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ class Passphrase(Secret):
 class KeyService:
     """The hook for a key management service: the store keeps only what the service wrapped.
 
-    `wrap` and `unwrap` turn 32 bytes into an opaque blob and back; they run once per start.
+    `wrap` and `unwrap` turn 32 bytes into an opaque blob and back; they run when a provider is asked.
     """
 
     name = "service"

@@ -21,6 +21,7 @@ from sessions.keyed_locks import KeyedLocks
 from sessions.lanes import Lanes
 from sessions.live import LiveSession
 from sessions.message import JsonValue
+from sessions.present_keys import PresentKeys
 from sessions.profile import Profile
 from sessions.records import Census, SessionRow
 from sessions.resets import Resets
@@ -56,7 +57,7 @@ class Lifecycle:
         self._store, self._vault, self._cache, self._census = store, vault, cache, census
         self._directory, self._resets, self._lanes, self._now = directory, resets, lanes, now
         self._tags, self._backend, self._audit = tuple(tags), backend, audit
-        self.locks = KeyedLocks()
+        self.locks, self._keys = KeyedLocks(), PresentKeys(store, vault)
         self.begun_with: Mapping[str, JsonValue] = {}  # metadata of what is begun from here on
 
     async def get_or_create(self, address: Address) -> LiveSession:
@@ -97,6 +98,7 @@ class Lifecycle:
             try:
                 old = await self._cache.current(key_idx)
             except (Tampered, SessionLocked):
+                await self._keys.follow()  # or nothing can begin in its place
                 await self._set_aside(key_idx)
                 old = None
             profile = change(await self._profile(address))
@@ -156,6 +158,7 @@ class Lifecycle:
         """Prepare a session that is not stored yet."""
         profile = replace(profile, backend=profile.backend or self._backend)
         session_id, now = new_id(), self._now()
+        await self._keys.follow()
         wrapped, cipher = self._vault.new_session_key(session_id)
         row = SessionRow(
             number=await self._store.next_number(),

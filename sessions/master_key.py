@@ -99,6 +99,24 @@ def find_masters(foundation: Foundation, providers: Sequence[KeyProvider]) -> di
     return found
 
 
+def find_offered(
+    rows: Sequence[KeyringRow], foundation: Foundation, providers: Sequence[KeyProvider]
+) -> dict[bytes, MasterKey]:
+    """Find those keys of these rows that the providers give. Raises `Tampered` when a row was changed."""
+    found: dict[bytes, MasterKey] = {}
+    for row in rows:
+        for provider in providers:
+            try:
+                master = MasterKey(provider.find(row.parameters), foundation.salt)
+            except KeyRefused:
+                continue
+            if master.kid == row.kid:
+                master.check(row, foundation)
+                found[row.kid] = master
+                break
+    return found
+
+
 def find_raw(foundation: Foundation, providers: Sequence[KeyProvider]) -> bytes:
     """Give the primary master key itself, for paper. Raises as `find_masters` does."""
     row, refusals = primary_row(foundation), list[KeyRefused]()

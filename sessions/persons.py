@@ -17,6 +17,7 @@ from sessions.erasure import Erasure, Receipt
 from sessions.errors import SessionLocked, Tampered
 from sessions.live import LiveSession
 from sessions.preferences import Judge, Preferences
+from sessions.present_keys import PresentKeys
 from sessions.records import SessionRow
 from sessions.scope import Scope
 from sessions.store import Store
@@ -40,12 +41,14 @@ class Persons:
     ) -> None:
         self._store, self._vault, self._directory = store, vault, directory
         self._preferences, self._erasure, self._audit = preferences, erasure, audit
+        self._keys = PresentKeys(store, vault)
 
     async def addresses(self, platform: str, user_id: str) -> list[Address]:
         """Give every address that somebody may have written from: one for each bot account and each chat known here.
 
         Goes through all conversations.
         """
+        await self._keys.follow()  # what does not open would be left out without a word
         found: dict[Address, None] = {}
         last = 0
         while rows := await self._store.sessions_after(last, BATCH):
@@ -72,6 +75,7 @@ class Persons:
 
         Comes to the same when it is done again after it broke off.
         """
+        await self._keys.follow()
         owned = await self.owned(addresses)
         places = dict.fromkeys([*addresses, *filter(None, map(self._address, owned))])
         keys = {row.key_idx for row in owned} | await self._own_keys(places)

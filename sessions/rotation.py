@@ -22,7 +22,9 @@ from sessions.live import LiveSession
 from sessions.master_key import PRIMARY, READABLE, names_a_key, primary_row
 from sessions.message import JsonValue
 from sessions.passengers import riding
+from sessions.persistence import persistent
 from sessions.preferences import Preferences
+from sessions.present_keys import PresentKeys
 from sessions.records import Foundation, Rewrap, WrappedKey
 from sessions.session import named
 from sessions.store import Store
@@ -66,6 +68,7 @@ class Rotation:
     ) -> None:
         self._store, self._vault, self._cache = store, vault, cache
         self._preferences, self._audit, self._lock = preferences, audit, lock
+        self._keys = PresentKeys(store, vault)
 
     async def under_way(self) -> UnderWay | None:
         """Tell of a rotation that was begun and not ended."""
@@ -80,6 +83,7 @@ class Rotation:
         Raises `KeyRefused` if a key is not at hand without which something could not be moved.
         """
         async with self._lock:
+            await self._keys.follow()
             foundation, begun = await self._store.foundation(), await self.under_way()
             await self._check(kid)
             if primary_row(foundation).kid.hex() != kid:
@@ -98,6 +102,9 @@ class Rotation:
             begun = await self.under_way()
             if begun is None:  # somebody else who ran it has come to its end
                 return Step(after=after, moved=0, failed=(), done=True)
+            await self._keys.follow()
+            if begun.to != self._vault.kid:
+                raise StaleSession(f"the primary key is {self._vault.kid} by now; run it again: palaver keys rotate")
             if begun.deep and begun.after < begun.before:
                 return await self._deep(begun, limit or DEEP_BATCH)
             return await self._shallow(after, limit or BATCH)
@@ -107,6 +114,7 @@ class Rotation:
         async with self._lock:
             begun, wraps = await self.under_way(), await self._store.count_wrapped()
             if begun is None:
+                await self._keys.follow()
                 return wraps.total() - wraps[bytes.fromhex(self._vault.kid)]
             await self._store.forget_log()  # old records and wrapped keys are in it
             left = wraps.total() - wraps[bytes.fromhex(begun.to)]
@@ -120,6 +128,8 @@ class Rotation:
         if not self._vault.knows(bytes.fromhex(kid)):
             raise KeyRefused(f"key {kid} is not at hand; restart with the settings that name it, and try again")
         wraps = await self._store.count_wrapped()
+        for key in wraps:
+            await self._keys.meet(key)
         wanted = [key.hex() for key in wraps if names_a_key(key) and not self._vault.knows(key)]
         if wanted:
             raise KeyRefused(
@@ -139,7 +149,7 @@ class Rotation:
         told = self._audit.noting(AuditKind.KEY, done="rotation begun", key=kid, before=old.kid.hex(), deep=deep)
         with told:
             async with riding(self._store) as ride:
-                await ride.write(self._store.put_keyring(rows, secrets, ride.mail))
+                await ride.write(self._keys.put(rows, secrets, ride.mail))
 
     async def _shallow(self, after: int, limit: int) -> Step:
         keys = await self._store.wrapped_keys(after, limit, but=bytes.fromhex(self._vault.kid))
@@ -163,22 +173,25 @@ class Rotation:
     async def _reseal(self, key: WrappedKey) -> str | None:
         """Give one session a new data key; what goes wrong is told in words."""
         try:
-            async with self._cache.locked(key.id) as live:
-                unopened = await self._under_new_key(live)
+            unopened = await self._under_new_key(key)
         except NotFound:
             return None  # erased meanwhile
         except (VaultError, StaleSession) as error:
             return f"session {named(key.id)}: {error}"
         return f"session {named(key.id)}: {unopened} records do not open and stay as they are" if unopened else None
 
-    async def _under_new_key(self, live: LiveSession) -> int:
-        row = await self._store.session(live.row.id)  # its key may have been wrapped anew since it was opened
-        if row is None:
-            raise NotFound("session", live.row.id)
-        try:
-            return await self._store.reseal(LiveSession.load(row, self._vault).resealing(self._vault))
-        finally:
-            self._cache.drop(live)  # the next use opens it with its new key
+    @persistent  # another worker may write to it
+    async def _under_new_key(self, key: WrappedKey) -> int:
+        async with self._cache.locked(key.id) as live:
+            row = await self._store.session(key.id)  # its key may have been wrapped anew since it was opened
+            if row is None:
+                raise NotFound("session", key.id)
+            if row.commitment != key.commitment:
+                return 0  # somebody else who rotates has given it a new one
+            try:
+                return await self._store.reseal(LiveSession.load(row, self._vault).resealing(self._vault))
+            finally:
+                self._cache.drop(live)  # the next use opens it with its new key
 
     async def _keep(self, begun: UnderWay) -> None:
         said: dict[str, JsonValue] = begun._asdict()

@@ -18,9 +18,17 @@ from dataclasses import replace
 from functools import lru_cache
 
 from sessions.cipher import KEY_SIZE, Entropy, RecordCipher, Secret
-from sessions.errors import SessionLocked, Tampered
+from sessions.errors import KeyRefused, SessionLocked, Tampered
 from sessions.keys import KeyProvider
-from sessions.master_key import PRIMARY, WRAP_HEADER, WRAP_SIZE, MasterKey, find_masters, primary_row
+from sessions.master_key import (
+    PRIMARY,
+    WRAP_HEADER,
+    WRAP_SIZE,
+    MasterKey,
+    find_masters,
+    find_offered,
+    primary_row,
+)
 from sessions.records import Foundation, KeyringRow
 from sessions.session_key import length_prefixed
 
@@ -33,8 +41,14 @@ _PURPOSES = ("index", "preferences", "census", "mail", "audit")
 class Vault(Secret):
     """Opens and makes data keys. Holds derived keys only, and shows none."""
 
-    def __init__(self, foundation: Foundation, masters: Sequence[MasterKey], entropy: Entropy) -> None:
-        self.install_id = foundation.install_id
+    def __init__(
+        self,
+        foundation: Foundation,
+        masters: Sequence[MasterKey],
+        entropy: Entropy,
+        providers: Sequence[KeyProvider] = (),
+    ) -> None:
+        self.install_id, self._providers = foundation.install_id, providers
         self._masters = {master.kid: master for master in masters}
         self._primary = masters[0]
         self._entropy = entropy
@@ -66,7 +80,7 @@ class Vault(Secret):
         }
         born = Foundation(install_id=install_id, salt=salt, created_at=now_ms, keyring=(), secrets=wrapped)
         foundation = replace(born, keyring=(master.seal(row, born),))
-        return cls(foundation, [master], entropy), foundation
+        return cls(foundation, [master], entropy, providers), foundation
 
     @classmethod
     def unlock(cls, foundation: Foundation, providers: Sequence[KeyProvider], entropy: Entropy) -> Vault:
@@ -78,10 +92,8 @@ class Vault(Secret):
         if len(foundation.salt) != SALT_SIZE:  # HMAC takes a salt with zeros behind it for the same
             raise Tampered("the keyring")
         found = find_masters(foundation, providers)
-        primary = primary_row(foundation).kid
-        if any(wrapped[2:10] != primary for wrapped in foundation.secrets.values()):
-            raise Tampered("the keyring")  # they change together, so one of both was put back
-        return cls(foundation, [found.pop(primary), *found.values()], entropy)
+        primary = _primary(foundation)
+        return cls(foundation, [found.pop(primary), *found.values()], entropy, providers)
 
     @property
     def kid(self) -> str:
@@ -124,13 +136,36 @@ class Vault(Secret):
         """Open from now on what this key wrapped as well."""
         self._masters[master.kid] = master
 
+    def known(self) -> frozenset[bytes]:
+        """Name the master keys that are at hand."""
+        return frozenset(self._masters)
+
+    def follow(self, foundation: Foundation, known: frozenset[bytes]) -> None:
+        """Take from the providers what the keyring has by now, and let go what it has no more; may take a second.
+
+        `known` was at hand before the keyring was read. Raises `KeyRefused` if the primary key can not be had,
+        `Tampered` when the keyring was changed.
+        """
+        primary = _primary(foundation)
+        found = find_offered([row for row in foundation.keyring if row.kid not in known], foundation, self._providers)
+        self._masters.update(found)
+        if primary not in self._masters:
+            raise KeyRefused(
+                f"the conversations are wrapped with key {primary.hex()} by now, which is not at hand here; name its "
+                "file in key_file and the one before it in old_key_files, and restart"
+            )
+        self._masters[primary].check(primary_row(foundation), foundation)
+        self._primary = self._masters[primary]
+        for kid in known - {row.kid for row in foundation.keyring}:
+            self._masters.pop(kid, None)
+
     def promote(self, kid: bytes) -> None:
         """Wrap new keys with this one from now on."""
         self._primary = self.master(kid)
 
     def let_go(self, kid: bytes) -> None:
         """Forget a master key that nothing is wrapped with any more."""
-        del self._masters[kid]
+        self._masters.pop(kid, None)
 
     def rewrapped(self, session_id: str, wrapped: bytes) -> bytes:
         """Wrap a session's data key with the primary master key. Raises `SessionLocked` or `Tampered`."""
@@ -178,6 +213,14 @@ class Vault(Secret):
         if len(wrapped) != WRAP_SIZE or wrapped[:2] != WRAP_HEADER:
             raise Tampered("a key")
         return self.master(wrapped[2:10]).unwrap(wrapped, aad)
+
+
+def _primary(foundation: Foundation) -> bytes:
+    """Name the key that wraps new ones. Raises `Tampered`."""
+    kid = primary_row(foundation).kid
+    if any(wrapped[2:10] != kid for wrapped in foundation.secrets.values()):
+        raise Tampered("the keyring")  # they change together, so one of both was put back
+    return kid
 
 
 def _wrap_aad(install_id: bytes, purpose: str, session_id: str | None = None) -> bytes:

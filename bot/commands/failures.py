@@ -10,9 +10,11 @@ from adapters.reply import Reply
 from bot.commands.markup import code
 from sessions.errors import (
     Ambiguous,
+    KeyRefused,
     NotFound,
     NothingToUndo,
     SessionError,
+    SessionLocked,
     StaleSession,
     StoreError,
     StoreFull,
@@ -33,6 +35,12 @@ _PLAIN: tuple[tuple[type[SessionError], str], ...] = (
     (StoreFull, "The disk is full, so nothing was changed. Reading still works."),
     (StoreReadOnly, "The store is open for reading only, so nothing was changed."),
     (StoreError, "The store can not be used right now. Try again in a moment."),
+    (
+        SessionLocked,
+        "This conversation is locked with a key that is not at hand here, so nothing of it can be shown. The person "
+        "who runs this bot can look into it.",
+    ),
+    (KeyRefused, "A key is missing here, so nothing was done. The person who runs this bot can look into it."),
     (
         VaultError,
         "This conversation can not be opened: what is stored of it was changed or is damaged. Nothing of it is shown. "

@@ -47,8 +47,10 @@ async def _begin(sessions: SessionManager, request: Request) -> Answer:
         raise InvalidValue("'key' has to be the id of a key, in hexadecimal; palaver keys status lists them")
     begun = await sessions.rotation.begin(kid, deep=flag_of(request, "deep", default=False))
     keys = await sessions.keyring.standing()
-    waiting = [key for key in keys if begun.deep or key.kid != begun.to]
-    return {"key": begun.to, "deep": begun.deep, "waiting": sum(key.sessions for key in waiting)}
+    waiting = sum(key.sessions for key in keys if begun.deep or key.kid != begun.to)
+    if begun.deep and begun.before:  # numbers of sessions are dense enough to tell the part that was done before
+        waiting -= waiting * begun.after // begun.before
+    return {"key": begun.to, "deep": begun.deep, "waiting": waiting}
 
 
 async def _step(sessions: SessionManager, request: Request) -> Answer:

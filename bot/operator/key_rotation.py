@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import click
 
 from bot.commands.markup import plural
 from bot.operator.errand import INTERRUPTED
-from bot.operator.key_holder import KeyHolder, holding
+from bot.operator.key_holder import KeyHolder, foundation_of, holding
 from bot.operator.key_operations import BEGIN, END, STEP
 from bot.operator.printed_json import print_json
 from bot.operator.progress_bar import Told, progress
@@ -32,6 +33,7 @@ class Moved:
     left: int = 0
     failed: int = 0
     named: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)  # keys in the keyring beside that one
 
 
 def rotate(settings: Settings, *, deep: bool, as_json: bool) -> int:
@@ -40,23 +42,47 @@ def rotate(settings: Settings, *, deep: bool, as_json: bool) -> int:
     try:
         asyncio.run(_rotate(settings, deep, moved))
     except KeyboardInterrupt:
-        tell(f"Stopped after {plural(moved.sessions, 'session')}. Everything opens as before; run it again to go on.")
+        again = f"palaver keys rotate{' --deep' if moved.deep or deep else ''}"
+        of = f"{moved.sessions:,} of {plural(moved.waiting, 'session')}"
+        tell(f"Stopped after {of}. Everything opens as before; go on with: {again}")
         return INTERRUPTED
     if as_json:
         told = {"key": moved.key, "deep": moved.deep, "sessions": moved.sessions, "failed": moved.failed}
         print_json({**told, "left": moved.left, "named": moved.named})
     else:
-        took = time.monotonic() - began
-        click.echo(f"{plural(moved.sessions, 'session')} moved to key {moved.key} in {took:.1f} s.")
-        if not moved.left:
-            click.echo("Nothing is wrapped with other keys any more; let them go with: palaver keys retire KEY")
+        for line in _done(moved, time.monotonic() - began):
+            click.echo(line)
     for line in moved.named:
         tell(line)
     if moved.left:
-        tell(f"{plural(moved.left, 'session')} could not be moved and need other keys still: keep those keys.")
+        needs = "needs" if moved.left == 1 else "need"
+        keep = f": keep {_keys(moved.others)}" if moved.others else ""
+        tell(f"{plural(moved.left, 'session')} could not be moved and {needs} an old key still{keep}.")
     elif moved.failed:
         tell(f"{plural(moved.failed, 'session')} did not open as a whole; see: palaver db verify")
     return ExitCode.SESSION if moved.left or moved.failed else ExitCode.DONE
+
+
+def _done(moved: Moved, took: float) -> Iterator[str]:
+    """Say what was done, and which keys may go now."""
+    if moved.sessions or moved.left or moved.failed:
+        anew = " and sealed anew" if moved.deep else ""
+        yield f"{plural(moved.sessions, 'session')} moved to key {moved.key}{anew} in {took:.1f} s."
+    else:
+        yield f"Everything is under key {moved.key} already; nothing had to be moved."
+    if moved.left or not moved.others:
+        return
+    these = _keys(moved.others).capitalize()
+    if len(moved.others) == 1:
+        yield f"{these} wraps nothing any more; let it go with: palaver keys retire {moved.others[0]}"
+    else:
+        yield f"{these} wrap nothing any more; let each go with: palaver keys retire KEY"
+
+
+def _keys(kids: Sequence[str]) -> str:
+    """Name keys: `key a`, `keys a, b and c`."""
+    *before, last = kids
+    return f"keys {', '.join(before)} and {last}" if before else f"key {last}"
 
 
 async def _rotate(settings: Settings, deep: bool, moved: Moved) -> None:
@@ -69,6 +95,8 @@ async def _rotate(settings: Settings, deep: bool, moved: Moved) -> None:
                 if await _round(holder, moved, told, first=not again) == 0:
                     break
         moved.left = _number((await holder.do(END))["left"])
+    keyring = (await foundation_of(settings)).keyring
+    moved.others = sorted(row.kid.hex() for row in keyring if row.kid.hex() != moved.key)
 
 
 async def _round(holder: KeyHolder, moved: Moved, told: Told | None, *, first: bool) -> int:
@@ -78,12 +106,12 @@ async def _round(holder: KeyHolder, moved: Moved, told: Told | None, *, first: b
         step = await holder.do(STEP, after=after)
         after, count, done = _number(step["after"]), _number(step["moved"]), step["done"] is True
         moved.sessions += count
-        if told is not None:
-            told(moved.sessions, moved.waiting)
         if first:  # a second round meets the same again
             moved.failed += _number(step["failed"])
             named = step["named"]
             moved.named += map(str, named if isinstance(named, list) else [])
+        if told is not None:
+            told(moved.sessions + moved.failed, moved.waiting)
     return moved.sessions - before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import click
@@ -37,8 +38,8 @@ def show_status(settings: Settings, *, as_json: bool) -> int:
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if progress := _progress(seen):
-        form = "deep " if progress["deep"] else ""
-        click.echo(f"A {form}rotation to key {progress['to']} is under way: {progress['moved']} of {progress['of']}.")
+        form, far = "deep " if progress["deep"] else "", f"{progress['moved']} of {_of(progress)} moved"
+        click.echo(f"A {form}rotation to key {progress['to']} is under way: {far}.")
         click.echo("Go on with it: palaver keys rotate" + " --deep" * bool(progress["deep"]))
     _tell_of_damage(seen)
     return ExitCode.DONE
@@ -55,8 +56,21 @@ def verify(settings: Settings, *, as_json: bool) -> int:
         if untold:
             click.echo(f"... and {untold} more")
         if not problems:
-            click.echo(f"All {plural(opened, 'wrapped key')} open.")
+            click.echo(opened_in_words(opened))
     return ExitCode.UNMET if problems else ExitCode.DONE
+
+
+def opened_in_words(count: int) -> str:
+    """Say that all wrapped keys open."""
+    if not count:
+        return "There is no wrapped key."
+    return "The one wrapped key opens." if count == 1 else f"All {plural(count, 'wrapped key')} open."
+
+
+def needed_in_words(kid: str, sessions: int) -> str:
+    """Say what a key is needed for that is not at hand."""
+    need = "needs" if sessions == 1 else "need"
+    return f"key {kid} is in the keyring and not at hand; {plural(sessions, 'session')} {need} it."
 
 
 async def _look(settings: Settings) -> _Seen:
@@ -74,7 +88,7 @@ async def _verify(settings: Settings) -> tuple[int, list[str], int]:
                 untold += 1
     for key in keys:
         if not key.offered and key.state != DAMAGED:
-            tell(f"key {key.kid} is in the keyring and not at hand; {plural(key.sessions, 'session')} need it.")
+            tell(needed_in_words(key.kid, key.sessions))
     return sum(key.sessions + key.secrets for key in keys), problems, untold
 
 
@@ -95,6 +109,11 @@ def _progress(seen: _Seen) -> dict[str, JsonValue] | None:
     if deep:  # numbers of sessions are dense enough to tell the part
         moved = total if after >= before else total * after // before
     return {"to": to, "deep": deep, "moved": moved, "of": total}
+
+
+def _of(progress: Mapping[str, JsonValue]) -> str:
+    of = progress["of"]
+    return plural(of if isinstance(of, int) else 0, "session")
 
 
 def _fields(key: KeyStanding) -> dict[str, JsonValue]:

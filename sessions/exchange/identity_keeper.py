@@ -10,6 +10,8 @@ import secrets
 
 from sessions.exchange.identity import SEED_SIZE, Identity
 from sessions.passengers import riding
+from sessions.persistence import persistent
+from sessions.present_keys import PresentKeys
 from sessions.store import Store
 from sessions.vault import Vault
 
@@ -21,6 +23,7 @@ class IdentityKeeper:
 
     def __init__(self, store: Store, vault: Vault, lock: asyncio.Lock) -> None:
         self._store, self._vault, self._lock = store, vault, lock
+        self._keys = PresentKeys(store, vault)
         self._known: Identity | None = None
 
     async def identity(self) -> Identity:
@@ -39,12 +42,20 @@ class IdentityKeeper:
 
     async def _stored(self) -> bytes | None:
         wrapped = (await self._store.foundation()).secrets.get(PURPOSE)
-        return None if wrapped is None else self._vault.unwrap_secret(PURPOSE, wrapped)
+        if wrapped is None:
+            return None
+        await self._keys.meet(wrapped[2:10])
+        return self._vault.unwrap_secret(PURPOSE, wrapped)
+
+    async def _keep(self, seed: bytes) -> None:
+        await self._keys.follow()
+        wrapped = self._vault.wrap_secret(PURPOSE, seed)
+        async with riding(self._store) as ride:
+            await ride.write(self._keys.put([], {PURPOSE: wrapped}, ride.mail))
 
     async def _made(self) -> bytes:
-        wrapped = self._vault.wrap_secret(PURPOSE, secrets.token_bytes(SEED_SIZE))
-        async with riding(self._store) as ride:
-            await ride.write(self._store.put_keyring([], {PURPOSE: wrapped}, ride.mail))
+        seed = secrets.token_bytes(SEED_SIZE)
+        await persistent(self._keep)(seed)
         stored = await self._stored()  # what counts, should another process have been faster
         if stored is None:
             raise ValueError("the store has not kept the exchange identity")

@@ -29,6 +29,15 @@ _PUT_WRAPPED = (
     "INSERT INTO palaver.secret (purpose, wrapped) VALUES ($1, $2)"
     " ON CONFLICT (purpose) DO UPDATE SET wrapped = excluded.wrapped"
 )
+_ADD_WRAPPED = "INSERT INTO palaver.secret (purpose, wrapped) VALUES ($1, $2) ON CONFLICT (purpose) DO NOTHING"
+PRIMARY_KEY = "SELECT kid FROM palaver.keyring WHERE state = 'primary'"
+# Whoever changes the keyring has read it before: two at once could make two keys the primary one, or leave something
+# under the one before, and such a store opens to nobody.
+_HOLD_RING = "SELECT 1 FROM palaver.installation WHERE one = 1 FOR UPDATE"
+_FITS = (
+    "SELECT (SELECT count(*) FROM palaver.keyring WHERE state = 'primary') = 1"
+    f" AND NOT EXISTS (SELECT FROM palaver.secret WHERE {KID} NOT IN ({PRIMARY_KEY}))"
+)
 # Shared, so that nobody waits; but a key that is being retired is waited for, and one in use is not retired.
 _EXPECT_KEY = "SELECT 1 FROM palaver.keyring WHERE kid = $1 FOR SHARE"
 _HOLD_KEY = "SELECT 1 FROM palaver.keyring WHERE kid = $1 FOR UPDATE"
@@ -80,6 +89,24 @@ async def put_keyring(
     for purpose, wrapped in sorted(secrets.items()):
         await connection.execute(_PUT_WRAPPED, purpose, wrapped)
     await put(mail, connection)
+
+
+async def change(
+    rows: Sequence[KeyringRow], secrets: Mapping[str, bytes], mail: Mail | None, connection: Connection
+) -> None:
+    """Do the same where others change it as well. Raises `StaleSession` if one of them came first.
+
+    Without rows a key of the installation that is there stays.
+    """
+    await connection.fetch(_HOLD_RING)
+    if rows:
+        await put_keyring(rows, secrets, mail, connection)
+    else:
+        for purpose, wrapped in sorted(secrets.items()):
+            await connection.execute(_ADD_WRAPPED, purpose, wrapped)
+        await put(mail, connection)
+    if not (await only(connection, _FITS))[0]:
+        raise StaleSession("the keys of the store were changed meanwhile by another program; try again")
 
 
 async def retire(kid: bytes, mail: Mail | None, connection: Connection) -> int:

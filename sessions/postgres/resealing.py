@@ -8,6 +8,7 @@ from typing import Final
 from sessions.errors import StaleSession
 from sessions.portions import BYTES
 from sessions.postgres.connections import Connection, Row
+from sessions.postgres.keyring import expect_key
 from sessions.postgres.rows import affected, columns
 from sessions.records import EntryRow, Resealing, record_id
 
@@ -40,6 +41,7 @@ async def reseal(change: Resealing, connection: Connection) -> int:
     fields = (row.version, row.profile, row.wrapped, row.commitment, row.mac, row.number, change.expected)
     if affected(await connection.execute(_SESSION, *fields)) != 1:
         raise StaleSession("the session was changed by another writer")
+    await expect_key(row.wrapped, connection)
     number = row.number
     entries = await _all(number, _READ_ENTRIES, _WRITE_ENTRIES, lambda row: change.entry(EntryRow(*row)), connection)
     return entries + await _all(number, _READ_MESSAGES, _WRITE_MESSAGES, change.message, connection)

@@ -8,18 +8,18 @@ taken over, however long it was held up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from sessions.coordination import Beat, ClaimedLetter, Counted, Membership
 from sessions.errors import Fenced, StoreError
-from sessions.postgres import post, reading
+from sessions.postgres import keyring, post, reading
 from sessions.postgres.connections import Connection, Row
 from sessions.postgres.listener import CALL, Listener
 from sessions.postgres.rows import only
 from sessions.postgres.units import Units
-from sessions.records import ALL_SENT, LetterRow, ParcelRow, SessionRow
+from sessions.records import ALL_SENT, KeyringRow, LetterRow, Mail, ParcelRow, SessionRow
 
 SLOTS: Final = 1024
 _TRIES: Final = 20  # to get a slot while others get theirs
@@ -284,6 +284,17 @@ class Workers:
 
     async def close(self) -> None:
         """Hear nothing more."""
+    # -- keys ----------------------------------------------------------------------------------
+
+    async def primary_key(self) -> bytes:
+        """Name the master key that wraps new keys now."""
+        rows = await self._units.fetch(keyring.PRIMARY_KEY)
+        return bytes(rows[0][0]) if len(rows) == 1 else b""
+
+    async def change_keyring(self, rows: Sequence[KeyringRow], secrets: Mapping[str, bytes], mail: Mail | None) -> None:
+        """Change the keyring; see `Coordinator.change_keyring`."""
+        await self._units.write(partial(keyring.change, tuple(rows), dict(secrets), mail))
+
         if self._listener is not None:
             await self._listener.close()
 

@@ -6,7 +6,7 @@ import sqlite3
 
 from sessions.errors import StaleSession
 from sessions.records import MAX_SEQUENCE, EntryRow, Resealing, record_id
-from sessions.sqlite.keyring import empty_log_later
+from sessions.sqlite.keyring import empty_log_later, expect_key
 
 PAGE = 500  # records in memory at a time
 _SESSION = (
@@ -24,6 +24,7 @@ def reseal(change: Resealing, connection: sqlite3.Connection) -> int:
     fields = (row.version, row.profile, row.wrapped, row.commitment, row.mac, row.number, change.expected)
     if connection.execute(_SESSION, fields).rowcount != 1:
         raise StaleSession("the session was changed by another writer")
+    expect_key(row.wrapped, connection)
     empty_log_later(connection)
     return _entries(change, connection) + _messages(change, connection)
 

@@ -635,6 +635,10 @@ async def test_a_session_is_sealed_anew_as_a_whole(store: Store) -> None:
         )
 
     with pytest.raises(StaleSession):
+        await store.reseal(change(there.version))  # under a key that is not there, or not any more
+    assert await store.session_by_number(1) == there
+    await store.put_keyring([replace(FOUNDATION.keyring[0], kid=NEW_KEY, state="readable")], {})
+    with pytest.raises(StaleSession):
         await store.reseal(change(there.version - 1))
     assert await store.session_by_number(1) == there
     assert await store.reseal(change(there.version)) == 1

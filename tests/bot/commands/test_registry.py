@@ -14,7 +14,7 @@ from bot.commands.context import Context
 from bot.commands.parameters import Parameters
 from bot.commands.registry import COMMANDS, invoke, run_command
 from bot.commands.table import help_
-from sessions.errors import StoreFull, StoreHeld, Tampered
+from sessions.errors import KeyRefused, SessionLocked, StoreFull, StoreHeld, Tampered
 from tests.bot.commands.person import Person, manager
 from tests.conftest import ManualClock
 
@@ -37,6 +37,14 @@ async def _finds_the_store_held(context: Context, parameters: Parameters) -> Rep
 
 async def _finds_damage(context: Context, parameters: Parameters) -> Reply:
     raise Tampered("a conversation")
+
+
+async def _lacks_a_key(context: Context, parameters: Parameters) -> Reply:
+    raise SessionLocked("5e" * 8)
+
+
+async def _lacks_every_key(context: Context, parameters: Parameters) -> Reply:
+    raise KeyRefused("the key file /var/lib/palaver/palaver.key does not exist")
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -89,6 +97,8 @@ async def test_mistakes_are_answered_with_the_usage(ann: Person) -> None:
         (_fails_with_full_disk, "disk is full"),
         (_finds_the_store_held, "can not be used right now"),
         (_finds_damage, "can not be opened"),
+        (_lacks_a_key, "locked with a key that is not at hand"),
+        (_lacks_every_key, "A key is missing here"),
     ],
 )
 async def test_failures_of_the_store_are_answered_without_paths(ann: Person, handler: object, part: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import signal
 import sqlite3
 import stat
@@ -14,11 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.operator.key_operations import BEGIN, KEY_OPERATIONS, STEP
+from bot.operator.key_status import needed_in_words, opened_in_words
 from bot.startup import key_provider, open_sessions
 from config import load_settings
 from sessions.address import Address
 from sessions.errors import WrongKey
 from sessions.manager import SessionManager
+from sessions.message import JsonValue
 from tests.bot.operator.conversations import Quick
 from tests.bot.operator.terminal import at_terminal
 from tests.bot.shell import PATIENCE, Shell
@@ -98,6 +102,7 @@ def test_a_new_key_takes_over_and_the_old_one_goes(shell: Shell, quick: Quick) -
     rotated = quick("keys", "rotate")
     assert rotated.code == 0
     assert rotated.out.startswith("1 session moved to key ")
+    assert rotated.out.endswith(f"Key {old} wraps nothing any more; let it go with: palaver keys retire {old}\n")
     assert "\x1b" not in rotated.out + rotated.err  # no bar in a pipe
     after = keys(quick)
     assert (after["primary"]["sessions"], after["readable"]["sessions"], after["readable"]["key"]) == (1, 0, old)
@@ -268,10 +273,11 @@ def test_a_rotation_that_is_ended_goes_on(shell: Shell, ended: signal.Signals) -
         done = program.ends()
     assert done.code == (130 if ended is signal.SIGINT else -signal.SIGKILL)
     if ended is signal.SIGINT:
-        assert "Everything opens as before; run it again to go on." in done.err
+        assert re.search(rf"Stopped after \d+ of {MANY} sessions. Everything opens as before; go on with: ", done.err)
+        assert "palaver keys rotate --deep" in done.err
     assert 0 < moved(shell) < MANY
     assert damaged(shell) == []
-    assert f"of {MANY}.\nGo on with it: palaver keys rotate --deep" in shell.run("keys", "status").out
+    assert f"of {MANY} sessions moved.\nGo on with it: palaver keys rotate --deep" in shell.run("keys", "status").out
     rotated = shell.run("keys", "rotate", "--deep")
     assert rotated.code == 0, rotated
     assert moved(shell) == MANY
@@ -293,7 +299,58 @@ def test_a_session_that_does_not_open_is_named(shell: Shell, quick: Quick) -> No
     rotated = quick("keys", "rotate")
     assert rotated.code == 4
     assert f"session {session_id}: a key can not be verified" in rotated.err
-    assert "keep those keys" in rotated.err
+    old = str(keys(quick)["readable"]["key"])
+    assert f"1 session could not be moved and needs an old key still: keep key {old}." in rotated.err
+    assert "wraps nothing" not in rotated.out
+
+
+def test_several_old_keys_are_all_named(shell: Shell, quick: Quick) -> None:
+    """Whoever rotates is told which keys may go; where nothing is to be moved, that nothing was."""
+    shell.chat("hello")
+    first = str(keys(quick)["primary"]["key"])
+    assert quick("keys", "rotate").out == f"Everything is under key {first} already; nothing had to be moved.\n"
+    quick("keys", "new")
+    set_keys(shell)
+    quick("keys", "rotate")
+    second = str(keys(quick)["primary"]["key"])
+    quick("keys", "new")
+    named = f'old_key_files = ["{shell.home / "palaver-2.key"}", "{shell.home / "palaver.key"}"]\n'
+    (shell.home / "palaver.toml").write_text(f'key_file = "{shell.home / "palaver-3.key"}"\n{named}')
+    rotated = quick("keys", "rotate").lines
+    old = " and ".join(sorted((first, second)))
+    assert rotated[1] == f"Keys {old} wrap nothing any more; let each go with: palaver keys retire KEY"
+
+
+def test_one_wrapped_key_is_told_as_one() -> None:
+    """Also none, and the sessions that need a key."""
+    assert [opened_in_words(count) for count in (0, 1, 2)] == [
+        "There is no wrapped key.",
+        "The one wrapped key opens.",
+        "All 2 wrapped keys open.",
+    ]
+    assert [needed_in_words("3f", count) for count in (1, 2)] == [
+        "key 3f is in the keyring and not at hand; 1 session needs it.",
+        "key 3f is in the keyring and not at hand; 2 sessions need it.",
+    ]
+
+
+def test_progress_reaches_the_end_also_when_it_goes_on(shell: Shell, quick: Quick) -> None:
+    """What was sealed anew before does not wait any more."""
+    fill(shell, MANY)
+
+    async def waiting() -> list[int]:
+        settings = load_settings(environ={"PALAVER_HOME": str(shell.home)})
+        async with open_sessions(settings, key_provider(settings)) as sessions:
+            begin, step = KEY_OPERATIONS[BEGIN], KEY_OPERATIONS[STEP]
+            request: dict[str, JsonValue] = {"key": sessions.kid, "deep": True}
+            first = await begin(sessions, request)
+            moved = await step(sessions, {"after": 0})
+            again = await begin(sessions, request)
+            return [int(str(one)) for one in (first["waiting"], moved["moved"], again["waiting"])]
+
+    before, moved, after = asyncio.run(waiting())
+    assert before == MANY
+    assert MANY - moved <= after <= MANY - moved + 1
 
 
 def test_a_terminal_shows_how_far_it_is(shell: Shell, quick: Quick) -> None:
@@ -312,7 +369,7 @@ def test_where_nothing_was_ever_stored_nothing_is_made(shell: Shell, quick: Quic
     for command in (["status"], ["new"], ["rotate"], ["retire", "ab"], ["verify"], ["recovery", "--yes"]):
         done = quick("keys", *command)
         assert done.code == 1, (command, done)
-        assert done.err.startswith("palaver: no such ")
+        assert done.err.startswith("palaver: there is no store yet")
     assert not shell.home.exists() or not list(shell.home.iterdir())
 
 

@@ -2,7 +2,8 @@
 
 It reads lines `<home> <place> push|pull <step>` and forks a child for each, so that a kill does not cost a start of
 Python. The child kills itself with SIGKILL at that step: before or after a unit of work of the store, or a rename in
-the place. The program prints how the child ended.
+the place. A step with a point in it is seconds, after which it is ended wherever it is. The program prints how the
+child ended. A home or a place may be the address of a database that several workers share.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 
 from sessions.exchange.folder import FolderPlace
 from sessions.manager import SessionManager
+from sessions.postgres.exchange_place import DatabasePlace
+from sessions.postgres.store import PostgresStore
 from sessions.sqlite.store import SqliteStore
 
 KEY = b"k" * 32
@@ -44,17 +47,25 @@ class Death:
         return watched
 
 
-async def work(home: Path, place: Path, verb: str, death: Death) -> None:
-    store = SqliteStore(home / "palaver.db")
+async def work(home: str, place: str, verb: str, death: Death) -> None:
+    store = PostgresStore(home, many=True, size=4) if _is_address(home) else SqliteStore(Path(home) / "palaver.db")
+    there = DatabasePlace(place) if _is_address(place) else FolderPlace(Path(place))
     async with SessionManager.open(store=store, encryption_key=KEY, clock=time.time) as sessions:
         for name in WRITES:
             setattr(store, name, death.around(getattr(store, name)))
         exchange = sessions.exchange
-        await (exchange.push if verb == "push" else exchange.pull)(FolderPlace(place))
+        await (exchange.push if verb == "push" else exchange.pull)(there)
+        await there.close()
 
 
-def child(home: Path, place: Path, verb: str, step: int) -> None:
-    death = Death(step)
+def _is_address(name: str) -> bool:
+    return name.startswith("postgresql:")
+
+
+def child(home: str, place: str, verb: str, step: str) -> None:
+    if "." in step:
+        signal.setitimer(signal.ITIMER_REAL, float(step))  # nobody handles it, so it ends the process at once
+    death = Death(0 if "." in step else int(step))
     sys.addaudithook(lambda event, _: death.tick() if event == "os.rename" else None)
     asyncio.run(work(home, place, verb, death))
 
@@ -66,7 +77,7 @@ def main() -> None:
         if pid == 0:
             code = 1
             try:
-                child(Path(home), Path(place), verb, int(step))
+                child(home, place, verb, step)
                 code = 0
             finally:
                 os._exit(code)
