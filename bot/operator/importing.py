@@ -85,7 +85,7 @@ async def import_sessions(
         answer = await operations.carry_out(settings, IMPORT, **request)
     done = answer.get("sessions"), answer.get("messages")
     sessions, messages = (count if isinstance(count, int) else 0 for count in done)
-    click.echo(f"{plural(sessions, 'conversation')} with {plural(messages, 'message')} imported.")
+    click.echo(f"{plural(sessions, 'conversation')} with {plural(messages, 'stored message')} imported.")
     ids = answer.get("ids")
     for one in ids if isinstance(ids, list) else []:
         click.echo(one)

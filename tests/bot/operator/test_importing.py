@@ -57,7 +57,7 @@ def test_what_was_exported_comes_back_on_another_machine(
     """A store is made there; exported again it is the same, and everybody goes on where they were."""
     home = {"PALAVER_HOME": str(elsewhere.home)}
     done = quick("sessions", "import", str(archive), **home)
-    assert (done.code, done.out.splitlines()) == (0, ["2 conversations with 3 messages imported.", *ids])
+    assert (done.code, done.out.splitlines()) == (0, ["2 conversations with 3 stored messages imported.", *ids])
     assert "A new key was made" in done.err
     again = tmp_path / "again.json"
     assert quick("sessions", "export", "--all", "-o", str(again), **home).code == 0
@@ -98,9 +98,9 @@ def test_the_bot_that_runs_imports(quick: Quick, shell: Shell, archive: Path, id
         refused = quick("sessions", "import", os.path.relpath(archive, "."))
         assert (refused.code, "is here already" in refused.err) == (1, True)
         done = quick("sessions", "import", str(archive), "--new-id", "--user", "me")
-        assert done.out.startswith("2 conversations with 3 messages imported.")
+        assert done.out.startswith("2 conversations with 3 stored messages imported.")
         secret = quick("sessions", "import", str(sealed), "--new-id", "--passphrase-file", str(phrase))
-        assert secret.out.startswith("2 conversations with 3 messages imported.")
+        assert secret.out.startswith("2 conversations with 3 stored messages imported.")
     assert len(listed(shell)) == 6
     assert audited(shell)[0].by == f"shell:{ME.user_id}"
 
@@ -143,7 +143,7 @@ def test_a_passphrase_is_asked_for_at_a_terminal(
     with at_terminal(elsewhere, "sessions", "import", str(sealed)) as terminal:
         terminal.shows("Passphrase: ")
         terminal.types(f"{phrase}\r")
-        terminal.shows("2 conversations with 3 messages imported.")
+        terminal.shows("2 conversations with 3 stored messages imported.")
         assert terminal.ends() == 0
     assert set(listed(elsewhere)) == set(ids)
 
@@ -164,7 +164,7 @@ def test_a_folder_is_imported_whole_or_not_at_all(
     assert listed(elsewhere) == {}
     (folder / "b.json").write_text(json.dumps([CLINVK, AINATIVE]))
     done = quick("sessions", "import", "--dir", str(folder), **home)
-    assert (done.code, done.out.splitlines()[0]) == (0, "4 conversations with 6 messages imported.")
+    assert (done.code, done.out.splitlines()[0]) == (0, "4 conversations with 6 stored messages imported.")
     backends = {(one.session.backend, one.person) for one in listed(elsewhere).values()}
     assert ("claude", f"console:{ME.user_id}") in backends
     assert ("anthropic", f"console:{ME.user_id}") in backends

@@ -161,7 +161,7 @@ def test_conversations_of_an_export_can_be_taken_in_elsewhere(shell: Shell, quic
         file.extractall(tmp_path / "out")
     other = Shell(tmp_path / "other")
     done = other.run("sessions", "import", "--dir", str(tmp_path / "out" / "conversations"))
-    assert "4 conversations with 5 messages imported." in done.out, done
+    assert "4 conversations with 5 stored messages imported." in done.out, done
     assert {one.person for one in listed(other).values()} == {"telegram:42", "discord:77"}
 
 
