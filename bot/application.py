@@ -97,8 +97,9 @@ class Application:
             watch=watch,
         )
         self._pending = Confirmations(clock=clock, lane_of=self._lane_of)
-        if sessions.worker is not None:
-            sessions.worker.pinned = self._pinned
+        if (worker := sessions.worker) is not None:
+            worker.pinned = self._pinned
+            self.meter.stands(lambda: worker.standing)
         self.handle: Handler = Dispatcher(
             self._turns,
             self._pending,
@@ -121,6 +122,8 @@ class Application:
 
     async def close(self) -> None:
         """Let go of everything but the sessions."""
+        if self.sessions.worker is not None:
+            self.sessions.worker.hurry()
         await self._upkeep.stop()
         await self._incognito.close()
 

@@ -40,7 +40,11 @@ class _Day:
 
 
 class Limits:
-    """Watches pace and spending of each person. The pace is forgotten at a restart, the spending is not."""
+    """Watches pace and spending of each person. The pace is forgotten at a restart, the spending is not.
+
+    Of several workers each counts the pace in the chats it has; the spending is counted in the store they share. A pace
+    that is shared would cost a write for each message, for what only somebody in several chats at once could gain.
+    """
 
     def __init__(self, sessions: SessionManager, access: Access, settings: AccessSettings) -> None:
         self._sessions, self._access = sessions, access

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 from adapters.meter import ChannelMeter, CountsNothing
+from sessions.standing import Standing
 
 Outcome = Literal["completed", "partial", "stopped", "failed"]
 """How a turn ended: said to its end, cut at the model's limit of length, stopped by its person, or gone wrong."""
@@ -30,6 +32,9 @@ class Meter(ChannelMeter, Protocol):
     def unreadable(self, records: int) -> None:
         """Count records that did not open when they were needed."""
 
+    def stands(self, ask: Callable[[], Standing]) -> None:
+        """Learn how to ask how this worker stands among the others; not told where nobody shares the store."""
+
 
 class MeasuresNothing(CountsNothing):
     """Stands where nobody measures."""
@@ -47,6 +52,9 @@ class MeasuresNothing(CountsNothing):
         """Do nothing."""
 
     def unreadable(self, records: int) -> None:
+        """Do nothing."""
+
+    def stands(self, ask: Callable[[], Standing]) -> None:
         """Do nothing."""
 
 

@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 import platform as machine
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from adapters.meter import Rejection
 from bot.meter import OUTCOMES, Outcome
+from sessions.standing import Standing
 
 REJECTIONS: tuple[Rejection, ...] = ("stranger", "limit", "forged")
 RESETS: tuple[Literal["daily", "idle"], ...] = ("daily", "idle")
 _TURN_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600)
 _FIRST_TOKEN_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60)
 _COMMIT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+_BY_ITSELF = Standing(workers=0, lanes=0, silent=0.0, taken_over=0, lost=0)
+
+
+class _Standings(Collector):
+    """Asks, whenever somebody looks, how this worker stands among the others."""
+
+    def __init__(self) -> None:
+        self.ask: Callable[[], Standing] = lambda: _BY_ITSELF
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the numbers of now."""
+        standing = self.ask()
+        words = "Workers that share the store, this one among them; 0 where it is for one alone."
+        yield GaugeMetricFamily("palaver_workers", words, standing.workers)
+        yield GaugeMetricFamily("palaver_worker_lanes", "Lanes of chats that this worker has.", standing.lanes)
+        words = "Seconds since this worker last said that it is alive."
+        yield GaugeMetricFamily("palaver_worker_heartbeat_age_seconds", words, standing.silent)
+        words = "Leases taken over from workers that were given up."
+        yield CounterMetricFamily("palaver_leases_taken_over", words, standing.taken_over)
+        words = "Leases that this worker had when it was given up."
+        yield CounterMetricFamily("palaver_leases_lost", words, standing.lost)
 
 
 class PrometheusMeter:
@@ -33,6 +59,8 @@ class PrometheusMeter:
         self._resets = self._counter("palaver_resets", "Conversations begun afresh by a rule.", "reason", RESETS)
         words = "People and requests that were not let in, or not let on."
         self._rejections = self._counter("palaver_requests_rejected", words, "reason", REJECTIONS)
+        self._standings = _Standings()
+        self._registry.register(self._standings)
 
     def _updates(self, platforms: Sequence[str]) -> None:
         def counter(name: str, words: str) -> Counter:
@@ -148,3 +176,7 @@ class PrometheusMeter:
     def unreadable(self, records: int) -> None:
         """Count; see `Meter`."""
         self._unreadable.inc(records)
+
+    def stands(self, ask: Callable[[], Standing]) -> None:
+        """Learn whom to ask; see `Meter`."""
+        self._standings.ask = ask

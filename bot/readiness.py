@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from adapters.channel import LastingChannel
 from sessions.errors import SessionError, StoreFull, StoreReadOnly
 from sessions.manager import SessionManager
+from sessions.outcome import unattended
 from sessions.parts import Clock
 
 OK = "ok"
@@ -45,6 +46,7 @@ class Readiness:
         """Write a small note that is the same each time. What hangs is not asked again before it has answered."""
         if self._writing is None:
             self._writing = asyncio.ensure_future(self._sessions.set_note(NOTE, {"asked": True}))
+            unattended(self._writing)  # the program may end before anybody asks again
         await asyncio.wait({self._writing}, timeout=PATIENCE)
         if not self._writing.done():
             return "slow"

@@ -24,6 +24,7 @@ from sessions.address import Address
 from sessions.context import Context
 from sessions.errors import InvalidValue, NotFound, SessionError, StoreError
 from sessions.handling import current as current_handling
+from sessions.letter import LetterState
 from sessions.manager import SessionManager
 from sessions.message import JsonValue, Usage
 from sessions.tokens import ByteEstimate
@@ -124,19 +125,22 @@ class TurnRunner:
     # -- a turn ----------------------------------------------------------------------------------
 
     async def _answer(self, sessions: SessionManager, session_id: str, inbound: Inbound, outlet: Outlet) -> None:
+        begun = False
         try:
             async with sessions.lanes.enter(session_id, _person(inbound.address)):
                 with watched_turn(self._watch, inbound.address.platform, self._backend.name) as notes:
                     self._follow(session_id)
                     turn, stopped = await self._begin(sessions, session_id, inbound, outlet)
+                    begun = True
                     if not stopped:
                         await self._reply(sessions, turn, inbound.address, outlet, notes)
         except asyncio.CancelledError:
             if self.is_left():
                 self._unfinished.add(session_id)
                 raise
-            await self._keep(sessions, session_id, inbound)
-            await outlet.send(Reply(text=_KEPT))
+            if not begun:  # else it came when all was stored, while the turn was given back
+                await self._keep(sessions, session_id, inbound)
+                await outlet.send(Reply(text=_KEPT))
 
     async def _answer_again(self, sessions: SessionManager, address: Address, turn: Turn, outlet: Outlet) -> None:
         try:
@@ -189,9 +193,7 @@ class TurnRunner:
         await undisturbed(self._conclude(sessions, turn, said, outlet))
         notes.ended(said.outcome)
         if self._spent is not None and said.finished.usage is not None:
-            warning = await self._spent(address, said.finished.usage)
-            if warning is not None:
-                await outlet.send(warning)
+            await undisturbed(_count(self._spent(address, said.finished.usage), outlet))
 
     async def _stream(self, sessions: SessionManager, turn: Turn, said: Said, outlet: Outlet, notes: TurnNotes) -> None:
         prompt = await self._prompt(sessions, turn, outlet)
@@ -251,6 +253,7 @@ class TurnRunner:
                 await outlet.finish(Reply(text=text))
             raise
         if said.shown:
+            await _posted()
             await outlet.finish(Reply(text=text if current else ""))
         if not current:
             return
@@ -320,6 +323,23 @@ class TurnRunner:
         elif said.finished.stop_reason != "end":
             about["ending"] = said.finished.stop_reason
         return about
+
+
+async def _posted() -> None:
+    """Have stored what is about to go out, where no write of the conversation could carry it: it is in memory only."""
+    handling = current_handling()
+    if handling is not None:
+        if handling.letter.state is LetterState.finished:
+            handling.finish()  # what is to be forgotten must not come back with a restart
+        with suppress(StoreError):  # it goes out even so
+            await handling.flush()
+
+
+async def _count(spent: Awaitable[Reply | None], outlet: Outlet) -> None:
+    """Have counted what a reply has cost, and give the warning that is due."""
+    warning = await spent
+    if warning is not None:
+        await outlet.send(warning)
 
 
 async def _begin(sessions: SessionManager, session_id: str, inbound: Inbound) -> Turn:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import TypeVar
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 async def undisturbed(work: Coroutine[object, object, T]) -> tuple[T, bool]:
@@ -33,6 +35,9 @@ async def ended(task: asyncio.Task[None]) -> None:
     except asyncio.CancelledError:
         task.cancel()
         await asyncio.wait({task})
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.warning("what was broken off ended with an error: %s", type(error).__name__)
         raise
     if not task.cancelled():
         task.result()

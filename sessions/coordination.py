@@ -33,7 +33,7 @@ class Beat(NamedTuple):
 
     `workers` is how many there are that share the lanes, `shares` are the numbers of leases that it is to hold of each
     division, `leases` are the names of all that it holds, `stopping` the sessions in which it runs a turn that somebody
-    wants to end.
+    wants to end. `taken_over` is how many of the leases were just now had from a worker that was given up.
     """
 
     now_ms: int
@@ -41,6 +41,7 @@ class Beat(NamedTuple):
     shares: tuple[int, ...]
     leases: frozenset[str]
     stopping: tuple[str, ...]
+    taken_over: int
 
 
 class ClaimedLetter(NamedTuple):
@@ -70,6 +71,9 @@ class Coordinator(Protocol):
 
     async def release(self, names: Sequence[str]) -> None:
         """Let others have leases."""
+
+    def hurry(self) -> None:
+        """Try nothing for long any more: this worker ends, and whatever it can not tell the others they notice."""
 
     async def leave(self) -> None:
         """Let others have everything, at once."""
@@ -120,10 +124,6 @@ class Coordinator(Protocol):
     async def stopping(self) -> list[str]:
         """Give the sessions in which this worker runs a turn that somebody wants to end."""
 
-    async def listen(self, hear: Callable[[str], None]) -> None:
-        """Have a function called with what may be to be done: `lanes 3 17`, `stop 5` (a worker), or nothing for all.
-
-        Nothing is promised: whoever looks from time to time finds it as well.
     async def primary_key(self) -> bytes:
         """Name the master key that wraps new keys now."""
 
@@ -133,4 +133,8 @@ class Coordinator(Protocol):
         Without rows a key of the installation that is there stays. Raises `StaleSession`.
         """
 
+    async def listen(self, hear: Callable[[str], None]) -> None:
+        """Have a function called with what may be to be done: `lanes 3 17`, `stop 5` (a worker), or nothing for all.
+
+        Nothing is promised: whoever looks from time to time finds it as well.
         """

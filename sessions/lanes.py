@@ -36,6 +36,7 @@ class Lanes:
         self._people: dict[str, tuple[asyncio.Semaphore, int]] = {}
         self._elsewhere: Coordinator | None = None
         self._unended: set[str] = set()
+        self._ending: dict[str, asyncio.Task[None]] = {}
 
     def meet(self, coordinator: Coordinator) -> None:
         """From now on let a turn in only where no other worker runs one in the same session."""
@@ -89,6 +90,8 @@ class Lanes:
         if others is None:
             yield
             return
+        if session_id in self._ending:  # a word of the end of the turn before would be one of the end of this one
+            await asyncio.wait({self._ending[session_id]})
         wait = _FIRST_LOOK
         while not await others.take_turn(session_id):
             await asyncio.sleep(wait)
@@ -97,7 +100,9 @@ class Lanes:
         try:
             yield
         finally:
-            await asyncio.shield(self._end(others, session_id))
+            ending = self._ending[session_id] = asyncio.ensure_future(self._end(others, session_id))
+            ending.add_done_callback(lambda _: self._ending.pop(session_id, None))
+            await asyncio.shield(ending)
 
     async def _end(self, others: Coordinator, session_id: str) -> None:
         ending, self._unended = {session_id, *self._unended}, set()  # also what could not be ended before

@@ -22,4 +22,9 @@ class Outcome(asyncio.Future[T]):
 
 def unattended(outcome: asyncio.Future[T]) -> None:
     """Say that nobody may be there to take the error of some work."""
-    outcome.add_done_callback(asyncio.Future.exception)
+    outcome.add_done_callback(_taken)
+
+
+def _taken(outcome: asyncio.Future[T]) -> None:
+    if not outcome.cancelled():
+        outcome.exception()

@@ -14,6 +14,7 @@ from sessions.division import Division
 from sessions.errors import SessionError
 from sessions.lanes import Lanes
 from sessions.lease import Lease
+from sessions.standing import Standing
 
 LOOK, LOOK_UNCALLED = 1.0, 0.2  # seconds between two looks at what came in; the second where there are no calls
 LONGEST_ANSWER = 1.0  # seconds after which the time in an answer is not believed
@@ -69,6 +70,7 @@ class Worker:
         self._gained = self._given_up = False
         self._beating = asyncio.Lock()
         self._shares, self._wanted_share = False, -1
+        self._taken_over = self._lost = 0  # leases, since the program started
         self.others = 0
         """How many other workers share the lanes, as it was known last."""
         self.slot = 0
@@ -87,8 +89,13 @@ class Worker:
         await self._coordinator.listen(self._hear)
         self._tasks = [asyncio.ensure_future(self._stay_alive()), asyncio.ensure_future(self._look())]
 
+    def hurry(self) -> None:
+        """Try nothing for long any more: the program ends, and others go on with what it can not do now."""
+        self._coordinator.hurry()
+
     async def stop(self) -> None:
         """Leave everything to the others."""
+        self.hurry()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -110,9 +117,19 @@ class Worker:
         """Have it looked soon whether there is something to take up."""
         self._called.set()
 
+    def doubt(self) -> None:
+        """Have it looked soon whether what it has is still its own."""
+        self._due.set()
+
     def holds(self, lane: int) -> bool:
         """Tell whether what comes in a lane is this worker's."""
         return lane in self._coordinator.lanes
+
+    @property
+    def standing(self) -> Standing:
+        """Say in numbers how it stands among the others."""
+        silent = self._monotonic() - self._alive
+        return Standing(self.others + 1, len(self._held), silent, self._taken_over, self._lost)
 
     @property
     def is_settled(self) -> bool:
@@ -146,7 +163,8 @@ class Worker:
         """Let another worker do it."""
         self._leases.pop(lease.name, None)
         lease.lose()
-        await self._coordinator.release([lease.name])
+        with suppress(SessionError):  # then it goes with the rest when this one ends
+            await self._coordinator.release([lease.name])
 
     async def sure(self, lane: int) -> bool:
         """Tell, right before something that can not be taken back, whether a lane is still this worker's."""
@@ -225,6 +243,7 @@ class Worker:
             if self._monotonic() - began < LONGEST_ANSWER:
                 self._on_time(beat.now_ms)
             self.others = max(0, beat.workers - 1)
+            self._taken_over += beat.taken_over
             held = {_NUMBERS[name] for name in beat.leases if name in _NUMBERS}
             if held - self._held:
                 self._gained = True
@@ -278,6 +297,8 @@ class Worker:
         """Let go of everything: others have gone on with it."""
         log.warning("this worker was not heard of for too long, and others went on with its work; it begins anew")
         self._given_up = True
+        leased = [lease for lease in self._leases.values() if lease.held.is_set()]
+        self._lost += len(self._held) + len(leased) + sum(len(division.held) for division in self._divisions)
         self._held, self._leaving = set(), {}
         self._coordinator.lanes = ()
         for lease in self._leases.values():

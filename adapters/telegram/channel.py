@@ -154,7 +154,8 @@ class TelegramChannel:
             await self._listen(self._webhook, reception)
 
     async def _poll(self, reception: Reception, ending: asyncio.Event) -> None:
-        self._poller = Poller(self._bot, reception.take, ending)
+        worker = self._sessions.worker
+        self._poller = Poller(self._bot, reception.take, ending, doubt=None if worker is None else worker.doubt)
         try:
             await self._poller.run()
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -18,6 +19,7 @@ from sessions.errors import SessionError
 
 LONG_POLL = 50  # seconds that Telegram waits for something to tell
 CONFLICT_PAUSE = 30.0
+HANDED_OVER = 3  # conflicts in a row that may come of a worker that was held up and does not know better yet
 log = logging.getLogger(__name__)
 
 Take = Callable[[Sequence[object]], Awaitable[None]]
@@ -25,7 +27,11 @@ Take = Callable[[Sequence[object]], Awaitable[None]]
 
 
 class Poller:
-    """Asks Telegram for updates again and again."""
+    """Asks Telegram for updates again and again.
+
+    `doubt` is called where one of several workers polls, and another one may have begun to: whoever is not to poll any
+    more is told to stop by that.
+    """
 
     def __init__(
         self,
@@ -33,11 +39,13 @@ class Poller:
         take: Take,
         stopping: asyncio.Event,
         *,
+        doubt: Callable[[], None] | None = None,
         long_poll: int = LONG_POLL,
         conflict_pause: float = CONFLICT_PAUSE,
     ) -> None:
         self._bot, self._take, self._stopping = bot, take, stopping
-        self._long_poll, self._conflict_pause = long_poll, conflict_pause
+        self._doubt, self._long_poll, self._conflict_pause = doubt, long_poll, conflict_pause
+        self._conflicts, self._last_conflict, self._soon = 0, float("-inf"), Pauses()
         self._offset: int | None = None
         self.trouble: str | None = None
         """What kept the last poll from being answered, in one word."""
@@ -103,13 +111,29 @@ class Poller:
 
     async def _resolve(self, error: Conflict) -> None:
         """Wait for another program that uses the token to end, or take away the webhook that is set."""
+        pause = self._conflict_pause
         if "webhook" in str(error).lower():
             log.warning("a webhook was set for this bot, so nothing can be polled; deleting it")
             with suppress(TelegramError):
                 await self._bot.delete_webhook()
+        elif self._may_be_handed_over():
+            pause = self._soon.next()
+            log.info("another worker has polled; looking which of them is to, and trying again")
         else:
-            log.warning("another program polls with the token of this bot; trying again in %g s", self._conflict_pause)
-        await self._rest(self._conflict_pause)
+            log.warning("another program polls with the token of this bot; trying again in %g s", pause)
+        await self._rest(pause)
+
+    def _may_be_handed_over(self) -> bool:
+        """Have it looked which worker is to poll; tell whether a conflict may come of a change of that."""
+        if self._doubt is None:
+            return False
+        self._doubt()
+        now = time.monotonic()
+        if now - self._last_conflict > 2 * self._conflict_pause:
+            self._conflicts = 0
+            self._soon.restart()
+        self._conflicts, self._last_conflict = self._conflicts + 1, now
+        return self._conflicts <= HANDED_OVER
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -11,7 +11,7 @@ from sessions.postgres.connection import Connection, Row, Value
 from sessions.postgres.servers import CONNECT_SECONDS, SETTINGS, Options, Servers
 from sessions.postgres.trouble import Unreachable
 
-__all__ = ["CLOSE_SECONDS", "SETTINGS", "Connection", "Connections", "Options", "Row", "Value"]
+__all__ = ["SETTINGS", "Connection", "Connections", "Options", "Row", "Value", "good_bye"]
 
 CLOSE_SECONDS = 5
 TO_READ = 3  # connections
@@ -63,11 +63,7 @@ class Connections:
         """Close what is idle; the caller sees to it that nothing else is in use."""
         self._closed = True
         while self._idle:
-            connection = self._idle.pop()
-            with suppress(Exception):
-                await connection.close(timeout=CLOSE_SECONDS)
-            if not connection.is_closed():
-                connection.terminate()
+            await good_bye(self._idle.pop())
 
     def _take(self) -> Connection | None:
         while self._idle:
@@ -84,3 +80,13 @@ class Connections:
             raise Unreachable(f"the lock of {self.place} could not be taken again yet") from None
         if writes and self.refusal is not None:
             raise self.refusal
+
+
+async def good_bye(connection: Connection) -> None:
+    """Close a connection in order if that is soon done; who is cancelled meanwhile leaves none behind either."""
+    try:
+        with suppress(Exception):
+            await connection.close(timeout=CLOSE_SECONDS)
+    finally:
+        if not connection.is_closed():
+            connection.terminate()

@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Final
 
 from sessions.errors import StoreError, StoreHeld
-from sessions.postgres.connections import CLOSE_SECONDS, Connection, Connections
-from sessions.postgres.owner import KEY
+from sessions.postgres.connections import Connection, Connections, good_bye
+from sessions.postgres.owner import KEY, holder_of_lock, own_name
 
 CHANNEL: Final = "palaver"
 CALL: Final = f"SELECT pg_notify('{CHANNEL}', $1)"
@@ -22,7 +22,8 @@ async def share_lock(connection: Connection, place: str) -> None:
     """Keep programs away that must be the only one, for as long as the connection lasts. Raises `StoreHeld`."""
     ((shared,),) = await connection.fetch("SELECT pg_try_advisory_lock_shared($1::int, $2::int)", *KEY)
     if not shared:
-        raise StoreHeld(place, None, "a program that shares it with nobody (store.workers)")
+        name, _ = await holder_of_lock(connection)
+        raise StoreHeld(place, None, f"{name or 'a program'}, which shares it with nobody (store.workers)")
 
 
 class Listener:
@@ -34,6 +35,7 @@ class Listener:
         self._hear: Callable[[str], None] = lambda _: None
         self._again: asyncio.Task[None] | None = None
         self._closed = False
+        self._name = own_name()  # who wants the store for itself is told this one
 
     async def start(self, hear: Callable[[str], None]) -> None:
         """Begin to listen."""
@@ -50,16 +52,12 @@ class Listener:
                 await self._again
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(Exception):
-                await connection.close(timeout=CLOSE_SECONDS)
-            connection.terminate()
+            await good_bye(connection)
 
     async def _persist(self) -> None:
         while not self._closed:
             try:
-                connection = await self._connections.connect(
-                    application_name="palaver listens", idle_session_timeout="0"
-                )
+                connection = await self._connections.connect(application_name=self._name, idle_session_timeout="0")
                 try:
                     await share_lock(connection, self._connections.place)
                     await connection.add_listener(CHANNEL, self._called)

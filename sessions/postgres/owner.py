@@ -12,11 +12,10 @@ import logging
 import os
 import secrets
 import socket
-from contextlib import suppress
 from typing import Final
 
 from sessions.errors import StoreError, StoreHeld
-from sessions.postgres.connections import CLOSE_SECONDS, Connection, Connections
+from sessions.postgres.connections import Connection, Connections, good_bye
 
 KEY: Final = (0x50414C56, 1)
 _TAKE: Final = "SELECT pg_try_advisory_lock($1::int, $2::int)"
@@ -40,14 +39,14 @@ class Owner:
         self._again: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
         self.beat = BEAT
-        self._name = _name()
+        self._name = own_name()
 
     async def take(self) -> None:
         """Become the one program that writes. Raises `StoreHeld` with who does."""
         connection = await self._connections.connect(application_name=self._name, idle_session_timeout="0")
         try:
             ((taken,),) = await connection.fetch(_TAKE, *KEY)
-            name, pid = (None, 0) if taken else await self._holder(connection)
+            name, pid = (None, 0) if taken else await holder_of_lock(connection)
             if name == self._name:  # our own connection that is gone; the server does not know that yet
                 await connection.fetch(_END, pid)
         except BaseException:
@@ -64,11 +63,6 @@ class Owner:
         connection.add_termination_listener(self._lost)
         self._connections.admitted.set()
         self._beating = asyncio.ensure_future(self._beat(connection))
-
-    @staticmethod
-    async def _holder(connection: Connection) -> tuple[str | None, int]:
-        rows = await connection.fetch(_HOLDER, *KEY)
-        return (str(rows[0][0]), int(rows[0][1])) if rows else (None, 0)
 
     @property
     def is_held(self) -> bool:
@@ -88,9 +82,7 @@ class Owner:
                 task.cancel()
                 await asyncio.wait({task})
         if connection is not None:
-            with suppress(Exception):
-                await connection.close(timeout=CLOSE_SECONDS)
-            connection.terminate()
+            await good_bye(connection)
 
     def _lost(self, connection: Connection) -> None:
         if connection is self._connection:
@@ -128,7 +120,13 @@ class Owner:
             return
 
 
-def _name() -> str:
+async def holder_of_lock(connection: Connection) -> tuple[str | None, int]:
+    """Give the name and the process at the server of one that has the lock, shared or not; None if nobody has."""
+    rows = await connection.fetch(_HOLDER, *KEY)
+    return (str(rows[0][0]), int(rows[0][1])) if rows else (None, 0)
+
+
+def own_name() -> str:
     """Say who we are, in the 63 characters of ASCII that a server keeps; the last ones tell two stores apart."""
     host = socket.gethostname().encode("ascii", "replace").decode()
     return f"palaver on {host[:24]}, process {os.getpid()} ({secrets.token_hex(3)})"

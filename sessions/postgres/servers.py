@@ -80,7 +80,11 @@ class Servers:
         self._open[connection] = era
         connection.add_termination_listener(self._forget)
         connection.add_log_listener(self._take_no_half_word)
-        await asyncio.sleep(0)  # those who listen for the end of the connections to an older one know of it now
+        try:
+            await asyncio.sleep(0)  # those who listen for the end of the connections to an older one know of it now
+        except asyncio.CancelledError:
+            connection.terminate()  # nobody has it
+            raise
         return connection
 
     def _newest(self, found: list[_Found]) -> _Found:
@@ -126,19 +130,20 @@ class Servers:
     async def _ask(self, other: Mapping[str, str]) -> tuple[list[_Found], list[Exception]]:
         """Connect to all servers at once: one that says nothing keeps nobody waiting who has another one."""
         asking = [asyncio.ensure_future(self._connect_to(dsn, other)) for dsn in self._rivals]
-        enough = False
         try:
             await _until_enough(asking)
-            enough = True
-        finally:
             for task in asking:
                 task.cancel()
-            answers = await asyncio.gather(*asking, return_exceptions=True)
-            found = [answer for answer in answers if not isinstance(answer, BaseException)]
-            if not enough:
-                for connection, _ in found:
-                    connection.terminate()
-        return found, [answer for answer in answers if isinstance(answer, Exception)]
+            await asyncio.wait(asking)
+        except BaseException:
+            for task in asking:
+                task.cancel()
+                task.add_done_callback(_close)  # it may have ended well all the same
+            await asyncio.wait(asking)
+            raise
+        ended = [task for task in asking if not task.cancelled()]
+        errors = [error for task in ended if isinstance(error := task.exception(), Exception)]
+        return [task.result() for task in ended if task.exception() is None], errors
 
     async def _connect_to(self, dsn: str, other: Mapping[str, str]) -> _Found:
         try:
@@ -172,6 +177,12 @@ class Servers:
         if self._options.pooler:
             return {name: SETTINGS[name] for name in PLAIN_SETTINGS}
         return SETTINGS | ({"default_transaction_read_only": "on"} if self._options.read_only else {})
+
+
+def _close(asking: asyncio.Future[_Found]) -> None:
+    """Close a connection that nobody waits for any more."""
+    if not asking.cancelled() and asking.exception() is None:
+        asking.result()[0].terminate()
 
 
 async def _until_enough(asking: Sequence[asyncio.Future[_Found]]) -> None:

@@ -74,16 +74,19 @@ class Units:
         task.add_done_callback(self._running.discard)
         return outcome
 
-    def write(self, job: Job[T], *, known: bool = True) -> Outcome[T]:
+    def write(self, job: Job[T], *, known: bool = True, patience: float | None = None) -> Outcome[T]:
         """Run a job as one unit of work.
 
-        When it is not `known` whether all of it is there already, that is asked until there is an answer.
+        When it is not `known` whether all of it is there already, that is asked until there is an answer. What may as
+        well be left is given less `patience`.
         """
         self._signed += 1
         if self._signed % FORGOTTEN_EVERY == 0:
             unattended(self.start(self._patiently(lambda: self._transact(self._begin, _forget_tokens))))
         return self.start(
-            self._patiently(lambda: self._transact(self._begin, job, secrets.token_bytes(16)), known=known)
+            self._patiently(
+                lambda: self._transact(self._begin, job, secrets.token_bytes(16)), known=known, patience=patience
+            )
         )
 
     def found(self, job: Job[T]) -> Outcome[T]:
@@ -134,19 +137,21 @@ class Units:
 
     # -- inside --------------------------------------------------------------------------------
 
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]], *, known: bool = True) -> T:
+    async def _patiently(
+        self, attempt: Callable[[], Awaitable[T]], *, known: bool = True, patience: float | None = None
+    ) -> T:
         """Repeat what may be repeated. What is not known is asked as long as the store is open: no error may lie."""
         loop = asyncio.get_running_loop()
-        end, pause = loop.time() + self.patience, FIRST_PAUSE
+        began, pause = loop.time(), FIRST_PAUSE
         while True:
             try:
                 return await attempt()
             except Exception as error:  # noqa: BLE001  # told apart by what can be done about it
                 if self._may_go_on(error, known=known):
-                    end = loop.time() + self.patience
+                    began = loop.time()
                 elif not may_repeat(error):
                     raise self.translate(error) from None
-                elif loop.time() + pause > end:
+                elif loop.time() + pause > began + (self.patience if patience is None else patience):
                     raise self.translate(error) if known else _undecided() from None
                 log.debug("a unit of work is repeated: %s", type(error).__name__)
             await asyncio.sleep(pause)

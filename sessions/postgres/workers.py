@@ -22,6 +22,7 @@ from sessions.postgres.units import Units
 from sessions.records import ALL_SENT, KeyringRow, LetterRow, Mail, ParcelRow, SessionRow
 
 SLOTS: Final = 1024
+GOING: Final = 3.0  # seconds for which it is tried to give something back: else it is given up with the worker
 _TRIES: Final = 20  # to get a slot while others get theirs
 _ENLIST: Final = (
     "INSERT INTO palaver.worker SELECT nextval('palaver.worker_number'), slot, $1,"
@@ -42,9 +43,9 @@ _SHARE: Final = "SELECT count(*), count(*) FILTER (WHERE id < $1), bool_or(id = 
 _HELD: Final = "SELECT name FROM palaver.lease WHERE holder = $1"
 _KNOW: Final = "INSERT INTO palaver.lease SELECT name, 0, 0 FROM unnest($1::text[]) AS name ON CONFLICT DO NOTHING"
 _TAKE: Final = (
-    "UPDATE palaver.lease SET holder = $1, epoch = epoch + 1 WHERE name IN (SELECT name FROM palaver.lease"
-    " WHERE name = ANY($2::text[]) AND holder NOT IN (SELECT id FROM palaver.worker)"
-    " ORDER BY name LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING name"
+    "UPDATE palaver.lease AS l SET holder = $1, epoch = epoch + 1 FROM (SELECT name, holder AS before"
+    " FROM palaver.lease WHERE name = ANY($2::text[]) AND holder NOT IN (SELECT id FROM palaver.worker)"
+    " ORDER BY name LIMIT $3 FOR UPDATE SKIP LOCKED) AS c WHERE l.name = c.name RETURNING l.name, c.before"
 )
 _RELEASE: Final = "UPDATE palaver.lease SET holder = 0 WHERE holder = $1 AND name = ANY($2::text[])"
 _RELEASE_ALL: Final = "UPDATE palaver.lease SET holder = 0 WHERE holder = $1"
@@ -154,16 +155,18 @@ class Workers:
         await connection.execute(_GIVE_UP, me)
         workers, before, sharing = await only(connection, _SHARE, me)
         shares = tuple(_share(len(names), workers, before) if sharing else 0 for names in divided)
-        held = {row[0] for row in await connection.fetch(_HELD, me)}
+        held, taken_over = {row[0] for row in await connection.fetch(_HELD, me)}, 0
         for names, share in [*zip(divided, shares, strict=True), (wanted, len(wanted))]:
             missing = [name for name in names if name not in held]
             more = share - (len(names) - len(missing))
             if more > 0 and missing:
                 await connection.execute(_KNOW, missing)
-                held |= {row[0] for row in await connection.fetch(_TAKE, me, missing, more)}
+                taken = await connection.fetch(_TAKE, me, missing, more)
+                held |= {name for name, _ in taken}
+                taken_over += sum(before != 0 for _, before in taken)  # who ends in order gives back
         stopping = [row[0] for row in await connection.fetch(_STOPPING, me)]
         await connection.execute(_LEFT_TURNS)
-        return Beat(now_ms, workers, shares, frozenset(held), tuple(stopping))
+        return Beat(now_ms, workers, shares, frozenset(held), tuple(stopping), taken_over)
 
     async def release(self, names: Sequence[str]) -> None:
         """Let others have leases."""
@@ -172,7 +175,11 @@ class Workers:
             await connection.execute(_RELEASE, self._id, list(names))
             await connection.execute(CALL, "")
 
-        await self._units.write(job)
+        await self._units.write(job, patience=GOING)
+
+    def hurry(self) -> None:
+        """Try nothing for long any more, also what is under way."""
+        self._units.patience = min(GOING, self._units.patience)
 
     async def leave(self) -> None:
         """Let others have everything."""
@@ -277,13 +284,6 @@ class Workers:
         """Tell whether another worker runs a turn in a session."""
         return bool(await self._units.fetch(_RUNNING, session_id, self._id))
 
-    async def listen(self, hear: Callable[[str], None]) -> None:
-        """Have a function called when another worker has called."""
-        if self._listener is not None:
-            await self._listener.start(hear)
-
-    async def close(self) -> None:
-        """Hear nothing more."""
     # -- keys ----------------------------------------------------------------------------------
 
     async def primary_key(self) -> bytes:
@@ -295,6 +295,13 @@ class Workers:
         """Change the keyring; see `Coordinator.change_keyring`."""
         await self._units.write(partial(keyring.change, tuple(rows), dict(secrets), mail))
 
+    async def listen(self, hear: Callable[[str], None]) -> None:
+        """Have a function called when another worker has called."""
+        if self._listener is not None:
+            await self._listener.start(hear)
+
+    async def close(self) -> None:
+        """Hear nothing more."""
         if self._listener is not None:
             await self._listener.close()
 

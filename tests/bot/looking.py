@@ -44,6 +44,12 @@ async def get(address: str, path: str, *, method: str = "GET") -> Answered:
         return Answered(answer.status, await answer.text(), answer.content_type)
 
 
+async def numbers(address: str) -> Mapping[str, float]:
+    """Give every number of /metrics under its name and labels."""
+    page = (await get(address, "/metrics")).text
+    return {name + (labels or ""): float(value) for name, labels, value in _LINE.findall(page)}
+
+
 @dataclass(frozen=True)
 class Looking:
     """A bot that is looked at; a clock of its own decides how long an answer of the store counts."""
@@ -54,8 +60,7 @@ class Looking:
 
     async def numbers(self) -> Mapping[str, float]:
         """Give every number of /metrics under its name and labels."""
-        page = (await get(self.address, "/metrics")).text
-        return {name + (labels or ""): float(value) for name, labels, value in _LINE.findall(page)}
+        return await numbers(self.address)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from adapters.reply import Reply
 from bot.silence import SILENT
 from config.settings import AccessSettings
 from sessions import Address, SessionManager, Usage
+from sessions.postgres.store import PostgresStore
 from tests.bot.commands.person import manager
 from tests.bot.doorway import Doorway, in_group, private
 from tests.conftest import ManualClock
@@ -162,3 +164,23 @@ async def test_what_was_used_survives_a_restart(tmp_path: Path, clock: ManualClo
             stopped = await allowed(doorway, private("4242424242"))
             assert isinstance(stopped, Reply) is bool(said)
     assert b"4242424242" not in written(tmp_path)
+
+
+async def test_of_several_workers_each_has_its_pace_and_all_one_budget(database: str, clock: ManualClock) -> None:
+    """In a chat, which one worker has, both hold; who writes in several chats gains pace by that, and no tokens."""
+    settings = AccessSettings(messages_per_minute=3, daily_tokens=1_000)
+    async with AsyncExitStack() as stack:
+        doorways = []
+        for _ in range(2):
+            store = PostgresStore(database, many=True, size=4)
+            opened = SessionManager.open(store=store, encryption_key=bytes(32), clock=clock)
+            doorways.append(Doorway(await stack.enter_async_context(opened), clock, settings))
+        for doorway in doorways:
+            assert [await allowed(doorway) is None for _ in range(4)] == [True, True, True, False]
+        clock.advance(60)
+        assert await spend(doorways[0], 500) == ""
+        assert "100 %" in await spend(doorways[1], 500)
+        for doorway in doorways:
+            stopped = await allowed(doorway)
+            assert isinstance(stopped, Reply)
+            assert "used up" in stopped.text

@@ -17,6 +17,7 @@ from bot.logs import log_to_standard_error, make_handler
 from bot.redaction import HIDDEN
 from bot.turn_facts import facts, within_turn
 from config.settings import LogSettings
+from tests.bot import where
 from tests.bot.log_state import log_state_kept
 from tests.bot.running import DISCORD_TOKEN, TELEGRAM_TOKEN, running
 from tests.bot.test_canaries import LINES, NAME, USER, USERNAME, WORDS, _told
@@ -170,7 +171,7 @@ async def test_the_program_writes_json_and_nothing_else(tmp_path: Path) -> None:
             code, errors = await program.end()
     assert code == 0
     lines = objects(errors)
-    assert "A new key was made" in lines[0]["event"]
+    assert where.SHARED or "A new key was made" in lines[0]["event"]  # of several workers none makes one
     turns = [line for line in lines if "did not answer" in line["event"]]
     assert [(line["platform"], line["backend"]) for line in turns] == [("telegram", "openai")] * 2
     assert len({line["turn"] for line in turns}) == 2

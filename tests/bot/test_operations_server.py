@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import sqlite3
@@ -241,6 +242,22 @@ async def test_a_store_that_hangs_is_slow_and_not_asked_again(clock: ManualClock
     assert await asking.parts() == {"store": "ok"}
 
 
+async def test_an_answer_of_the_store_that_nobody_waits_for_is_no_mishap(clock: ManualClock) -> None:
+    """The program may end before a write that hangs has failed; the event loop has nothing to complain of then."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: complaints.append(about))
+    store = _Store()
+    store.hangs.clear()
+    asking = Readiness(store, [], clock)  # type: ignore[arg-type]
+    assert await asking.parts() == {"store": "slow"}
+    store.error = StoreError("the store was closed")
+    store.hangs.set()
+    await asyncio.sleep(0.01)
+    del asking
+    gc.collect()
+    assert complaints == []
+
+
 async def test_a_program_that_ends_is_not_ready(clock: ManualClock) -> None:
     """Whoever sends work to it sends it elsewhere."""
     asking = Readiness(_Store(), [], clock)  # type: ignore[arg-type]
@@ -283,6 +300,7 @@ async def test_updates_and_turns_are_counted(tmp_path: Path) -> None:
     assert counted["palaver_store_commits_failed_total"] == counted["palaver_unreadable_records_total"] == 0
     assert counted['palaver_updates_failed_total{platform="telegram"}'] == 0
     assert counted["process_resident_memory_bytes"] > 0
+    assert counted["palaver_workers"] == counted["palaver_worker_lanes"] == 0, "nobody shares the store"
 
 
 async def _asked(server: ModelServer, times: int) -> bool:

@@ -70,6 +70,7 @@ class Home:
                 "PALAVER_HOME": str(self.path),
                 "PALAVER_SESSIONS__TIMEZONE": "UTC",
                 **where.environ(),
+                **where.key(),
                 **self.environ,
             },
             stdin=asyncio.subprocess.DEVNULL,
@@ -99,7 +100,7 @@ class Home:
 
     def settings(self) -> Settings:
         """Load what the programs are told."""
-        return load_settings(environ={"PALAVER_HOME": str(self.path), **where.environ()})
+        return load_settings(environ={"PALAVER_HOME": str(self.path), **where.environ(), **where.key()})
 
 
 def on_telegram(telegram: FakeTelegram, tmp_path: Path, **more: str) -> Home:

@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 
 from adapters.inbound import Inbound
+from adapters.reply import Reply
 from bot.mishaps import APOLOGY
 from bot.models.backend import Finished
 from bot.models.errors import ModelStalled, ModelUnavailable
 from bot.summarizer import Summarizer
 from bot.turn_runner import TurnRunner
 from bot.undisturbed import ended
-from sessions import Address, Message, SessionManager, Status
+from sessions import Address, Message, SessionManager, Status, Usage
 from sessions.errors import InvalidValue, StoreFull
+from sessions.handling import current as current_handling
+from sessions.postgres.store import PostgresStore
 from tests.bot.scripted import USAGE, Hold, Paper, ScriptedBackend, broken
 from tests.conftest import ManualClock
 
@@ -306,6 +309,75 @@ async def test_an_early_stop_does_not_take_the_message(stored: Talk, times: int)
 
     assert await stored.kept() == [("user", "hi", "text")]
     assert stored.model.prompts == []
+
+
+async def test_a_stop_while_a_turn_is_given_back_does_not_keep_its_message_twice(database: str) -> None:
+    """Where workers share the store a turn ends with a word to the others; a stop that comes then is too late."""
+    store = PostgresStore(database, many=True, size=4)
+    async with SessionManager.open(store=store, encryption_key=bytes(32)) as sessions:
+        await sessions.join(shares=False)
+        talk = Talk(sessions, ScriptedBackend())
+        paper = await stopping(talk, times=10_000, once=lambda: talk.model.closed)
+
+        assert await talk.kept() == [("user", "hi", "text"), ("assistant", "I see.", "text")]
+        assert (paper.finished, paper.sent) == (["I see."], [])
+
+
+async def test_a_stop_while_the_cost_is_counted_neither_loses_it_nor_keeps_the_message_twice(talk: Talk) -> None:
+    """What the reply has cost is counted to its end, and the warning that is due is given."""
+    counting, counted = Hold(), 0
+
+    async def spent(_address: Address, usage: Usage) -> Reply:
+        nonlocal counted
+        counting.reached.set()
+        await counting.go.wait()
+        counted += usage.output_tokens
+        return Reply(text="much")
+
+    talk.turns = TurnRunner(talk.model, max_context_tokens=10_000, spent=spent)
+    saying = talk.saying("hi")
+    await counting.reached.wait()
+    await talk.stop()
+    counting.go.set()
+    paper = await saying
+
+    assert await talk.kept() == [("user", "hi", "text"), ("assistant", "I see.", "text")]
+    assert (counted, paper.said) == (USAGE.output_tokens, ["much"])
+
+
+class Posted(Paper):
+    """A channel that keeps a reply in the post, and looks there when it is to go out."""
+
+    def __init__(self, sessions: SessionManager) -> None:
+        super().__init__()
+        self._mailbox = sessions.mailbox
+        self.posted, self.stored = list[int](), list[int]()
+
+    def promise(self, reply: Reply) -> None:
+        parcel, handling = self._mailbox.parcel("telegram:1", reply.text.encode()), current_handling()
+        assert handling is not None
+        handling.post(parcel)
+        self.posted.append(parcel.id)
+
+    async def finish(self, reply: Reply) -> None:
+        self.stored += [parcel.id for parcel in await self._mailbox.unsent("telegram:1")]
+        await super().finish(reply)
+
+
+async def test_a_reply_is_in_the_post_before_it_goes_out_wherever_its_conversation_is(tmp_path: Path) -> None:
+    """Nothing that is written to an incognito conversation carries it there; else it could be delivered twice."""
+    async with (
+        SessionManager.open(db_path=tmp_path / "x.db", encryption_key=bytes(32)) as kept,
+        SessionManager.open(encryption_key=bytes(32)) as incognito,
+    ):
+        for number, sessions in enumerate((kept, incognito)):
+            (letter,) = await kept.mailbox.receive("telegram:1", [(str(number), b"{}")])
+            paper = Posted(kept)
+            async with kept.mailbox.handling(letter):
+                await Talk(sessions, ScriptedBackend()).say("hi", paper)
+            assert paper.finished == ["I see."]
+            assert paper.posted
+            assert set(paper.posted) <= set(paper.stored)
 
 
 async def test_stopping_twice_does_not_lose_what_waited(talk: Talk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -78,3 +79,28 @@ async def test_who_cancels_the_waiting_waits_for_the_end_of_the_task() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert done
+
+
+async def test_an_error_at_the_end_of_what_was_cancelled_is_named_and_no_mishap(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody is there to take it; the event loop would complain that nobody did."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: complaints.append(about))
+
+    async def fail() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise LookupError("secret words") from None
+
+    waiting = asyncio.ensure_future(ended(asyncio.ensure_future(fail())))
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    del waiting
+    gc.collect()
+    assert complaints == []
+    assert "ended with an error: LookupError" in caplog.text
+    assert "secret" not in caplog.text

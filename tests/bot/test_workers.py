@@ -8,7 +8,7 @@ import itertools
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from config.load import load_settings
 from sessions.catalogue import Wanted
 from sessions.clock import StoreClock
 from sessions.manager import SessionManager
+from tests.bot.looking import free_address, get, looked_at, numbers
 from tests.bot.running import DISCORD_TOKEN, TELEGRAM_TOKEN, Bot, running
 from tests.bot.shell import Running, Shell
 from tests.bot.test_discord_visit import environ as on_discord
@@ -141,6 +142,27 @@ async def test_two_workers_share_the_work(tmp_path: Path, database: str, caplog:
         assert "another program polls" not in caplog.text
 
 
+async def test_a_poll_that_another_worker_ended_is_begun_again_soon(
+    tmp_path: Path, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that was held up may poll once more before it knows better; nobody waits half a minute for that."""
+    async with FakeTelegram.running(token=TELEGRAM_TOKEN) as telegram, AsyncExitStack() as stack:
+        crowd = Crowd(telegram, 1)
+        for _ in range(2):
+            await stack.enter_async_context(running(tmp_path, many(telegram, database), paced=False))
+        await telegram.until(lambda: bool(telegram.polls_open), timeout=PATIENCE)
+        async with (
+            aiohttp.ClientSession() as client,
+            client.post(f"{telegram.url}/bot{TELEGRAM_TOKEN}/getUpdates", json={"timeout": 0}) as answer,
+        ):
+            assert answer.status == 200
+        began = time.monotonic()
+        await crowd.say("hello")
+        await crowd.hear("hello")
+        assert time.monotonic() - began < 10
+        assert "another program polls" not in caplog.text
+
+
 def holder_of(bots: list[Bot], chat: int) -> Bot:
     """Give the worker that handles what is said in a chat."""
     account = TELEGRAM_TOKEN.partition(":")[0]
@@ -226,6 +248,56 @@ async def test_a_worker_that_was_held_up_past_its_lease_writes_nothing_more(
                 assert await stored(bot.sessions) == sorted(wanted)
                 assert await bot.sessions.verify() == []
             assert first.process.poll() is None
+
+
+STANDING = ("palaver_workers", "palaver_worker_lanes", "palaver_leases_taken_over_total", "palaver_leases_lost_total")
+
+
+async def figures(address: str) -> tuple[float, ...]:
+    """Give the numbers of a worker that say how it stands."""
+    given = await numbers(address)
+    return tuple(given[name] for name in STANDING)
+
+
+async def standing(address: str, until: Callable[[tuple[float, ...]], bool]) -> tuple[float, ...]:
+    """Wait until a worker's numbers say so; give them."""
+    async with asyncio.timeout(PATIENCE):
+        while not until(found := await figures(address)):  # noqa: ASYNC110 - nothing else tells when
+            await asyncio.sleep(0.1)
+    return found
+
+
+async def test_the_numbers_of_each_worker_say_how_it_stands(tmp_path: Path, database: str, worker_shell: Shell) -> None:
+    """How many there are and what each has; what was taken over from one that was held up, and what that one lost."""
+    async with FakeTelegram.running(token=TELEGRAM_TOKEN) as telegram:
+        # Longer than usual: whoever shares a busy machine must not be given up before it is held up on purpose.
+        settings, here = {**many(telegram, database), "PALAVER_STORE__LEASE_SECONDS": "8"}, free_address()
+        async with (
+            program(worker_shell, {**settings, "PALAVER_OPERATIONS__LISTEN": here}) as first,
+            looked_at(tmp_path / "second", settings) as looking,
+        ):
+            await until_answers(here)
+            for address in (here, looking.address):
+                await standing(address, lambda found: found[:2] == (2, 32))
+                assert 0 < (await numbers(address))["palaver_worker_heartbeat_age_seconds"] < PATIENCE
+            (*_, had, _), (*_, lost) = await figures(looking.address), await figures(here)
+            first.process.send_signal(signal.SIGSTOP)
+            after = await standing(looking.address, lambda found: found[:2] == (1, 64))
+            first.process.send_signal(signal.SIGCONT)
+            before = await standing(here, lambda found: found[0] == 2 and found[3] > lost)
+            assert after[2] - had == before[3] - lost
+            assert before[3] - lost in (32, 33)  # its lanes, and to poll if it did
+            await standing(looking.address, lambda found: found[:2] == (2, 32))
+
+
+async def until_answers(address: str) -> None:
+    """Wait until a program listens."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(aiohttp.ClientConnectionError):
+                await get(address, "/healthz")
+                return
+            await asyncio.sleep(0.1)
 
 
 async def test_a_stop_reaches_the_worker_that_streams(tmp_path: Path, database: str) -> None:
@@ -317,6 +389,23 @@ async def test_a_database_that_is_killed_under_two_workers_costs_nobody_anything
                 [_own(f"word {turn}", person) for turn in range(3)] for person in crowd.people
             )
             assert await bots[0].sessions.verify() == []
+
+
+async def test_it_ends_soon_when_it_is_told_to_and_the_database_is_away(tmp_path: Path, worker_shell: Shell) -> None:
+    """The others learn by themselves that it is gone: it does not wait until it can tell them."""
+    with postgres_server("fsync=on", "shared_buffers=32MB", "max_connections=80") as server:
+        async with FakeTelegram.running(token=TELEGRAM_TOKEN) as telegram:
+            settings = many(telegram, server.make_database())
+            assert server.program is not None
+            async with program(worker_shell, settings) as first:
+                await telegram.until(lambda: bool(telegram.polls_open), timeout=PATIENCE)
+                await asyncio.to_thread(server.program.stop)
+                first.process.send_signal(signal.SIGTERM)
+                began = time.monotonic()
+                done = await asyncio.to_thread(first.ends)
+                assert time.monotonic() - began < 15
+            assert done.code == 0
+            assert "never retrieved" not in done.err
 
 
 async def test_a_question_is_not_forgotten_when_lanes_are_divided_anew(tmp_path: Path, database: str) -> None:

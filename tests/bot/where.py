@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 
 SHARED = os.environ.get("PALAVER_TEST_STORE") == "workers"
@@ -54,3 +55,8 @@ def use(address: str | None) -> None:
 def environ() -> dict[str, str]:
     """Give the settings that say so."""
     return dict(_settings)
+
+
+def key() -> dict[str, str]:
+    """Give the setting of the master key that `palaver run` needs where programs share: of several none makes one."""
+    return {"PALAVER_KEY": base64.b64encode(bytes(range(32))).decode()} if SHARED else {}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import cast
 
 import pytest
 
+from sessions.coordination import Coordinator
 from sessions.keyed_locks import KeyedLocks
 from sessions.lanes import Lanes
 
@@ -36,6 +38,21 @@ class Course:
                 await self._may_end[name].wait()
             finally:
                 self.running.remove(name)
+
+
+class Others:
+    """Other workers, of whom none ever has a turn; it takes a while to tell them that one has ended."""
+
+    def __init__(self) -> None:
+        self.had = False
+
+    async def take_turn(self, _session_id: str) -> bool:
+        self.had = True
+        return True
+
+    async def end_turn(self, _session_id: str) -> None:
+        await settle()
+        self.had = False
 
 
 async def settle() -> None:
@@ -230,6 +247,29 @@ async def test_a_turn_cancelled_at_the_moment_it_is_let_in_passes_the_lane_on() 
     course.let_go("c")
     await asyncio.gather(second, third, return_exceptions=True)
     assert is_empty(course.lanes)
+
+
+@pytest.mark.parametrize("rounds", range(12))
+async def test_a_turn_begins_when_the_one_before_is_given_back_however_that_ended(rounds: int) -> None:
+    """One that is cancelled while the other workers are told of its end does not take the next one's place there."""
+    lanes, others = Lanes(), Others()
+    lanes.meet(cast("Coordinator", others))
+    course = Course(lanes)
+    first = course.start("first")
+    await settle()
+    second = course.start("second")
+    course.let_go("first")
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait({first})
+    for _ in range(3):
+        await settle()
+    assert course.running == {"second"}
+    assert others.had
+    course.let_go("second")
+    await second
+    assert is_empty(lanes)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -26,6 +28,7 @@ from tests.sessions.conftest import KEY, person, say, texts
 from tests.sessions.stage import IN_STEPS, WHOLE, Scene, build, portrait
 
 HERE = "telegram:1"
+HOST = socket.gethostname()[:24]
 DIVIDED = [LANE_NAMES]
 
 
@@ -134,18 +137,21 @@ async def test_a_lease_is_one_workers(database: str) -> None:
 
 
 async def test_a_program_for_itself_and_workers_keep_each_other_away(database: str) -> None:
-    """Whichever came first has the database."""
+    """Whichever came first has the database; the other one is told where that runs."""
     async with manager(database) as sessions:
         await asyncio.sleep(0.3)  # until it listens
         alone = PostgresStore(database, sole=True)
-        with pytest.raises(StoreHeld):
+        with pytest.raises(StoreHeld) as refused:
             await alone.open()
+        assert f"palaver on {HOST}, process {os.getpid()} (" in str(refused.value)
         await alone.close()
         assert await sessions.missing() == []
     async with SessionManager.open(store=PostgresStore(database, sole=True), encryption_key=KEY):
-        with pytest.raises(StoreHeld):
+        with pytest.raises(StoreHeld) as refused:
             async with manager(database):
                 pass
+        assert f"palaver on {HOST}, process {os.getpid()} (" in str(refused.value)
+        assert "which shares it with nobody (store.workers)" in str(refused.value)
 
 
 async def test_two_that_make_the_store_at_once_both_have_it(database: str) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 from telegram import Bot
 
-from adapters.telegram.poller import Poller
+from adapters.telegram.poller import HANDED_OVER, Poller
 from adapters.telegram.wire import TokenRefused, connect
 from tests.fakes.telegram.chat import Chat
 from tests.fakes.telegram.message import Json
@@ -53,10 +53,16 @@ class Store:
 
 @asynccontextmanager
 async def polling(
-    server: FakeTelegram, store: Store, *, token: str | None = None, long_poll: int = 50
+    server: FakeTelegram,
+    store: Store,
+    *,
+    token: str | None = None,
+    long_poll: int = 50,
+    conflict_pause: float = 0.2,
+    doubt: Callable[[], None] | None = None,
 ) -> AsyncIterator[Bot]:
     stopping, bot = asyncio.Event(), connect(token or server.token, server.url)
-    poller = Poller(bot, store.take, stopping, long_poll=long_poll, conflict_pause=0.2)
+    poller = Poller(bot, store.take, stopping, doubt=doubt, long_poll=long_poll, conflict_pause=conflict_pause)
     task = asyncio.create_task(poller.run())
     try:
         yield bot
@@ -106,6 +112,30 @@ async def test_another_program_with_the_token_is_waited_for(
         await server.until(lambda: server.pending == 0)
     assert store.texts == ["hello"]
     assert "another program" in caplog.text
+
+
+async def test_of_several_workers_one_in_conflict_looks_whether_it_is_still_to_poll(
+    server: FakeTelegram, ann: Person, chat: Chat, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It polls again soon: most likely polling was just handed over. Only what does not pass is complained of."""
+    store, doubts = Store(), 0
+
+    def doubt() -> None:
+        nonlocal doubts
+        doubts += 1
+
+    async with polling(server, store, conflict_pause=30.0, doubt=doubt), aiohttp.ClientSession() as client:
+        await server.until(lambda: bool(server.polls_open))
+        async with client.post(f"{server.url}/bot{server.token}/getUpdates", json={"timeout": 0}) as answer:
+            assert answer.status == 200
+        await server.say(ann, "hello", chat=chat)
+        await server.until(lambda: server.pending == 0)
+        assert (store.texts, doubts) == (["hello"], 1)
+        assert "another program" not in caplog.text
+        server.faults.fail("getUpdates", 409, times=4, description="Conflict: terminated by other getUpdates request")
+        server.faults.hang_up()
+        await server.until(lambda: "another program" in caplog.text, timeout=20)
+        assert doubts == HANDED_OVER + 1
 
 
 async def test_a_webhook_that_appears_is_deleted(server: FakeTelegram, ann: Person, chat: Chat) -> None:
