@@ -77,7 +77,7 @@ class StoreHeld(StoreError):
     def __init__(self, path: str, pid: int | None, name: str | None = None) -> None:
         self.path, self.pid = path, pid
         self.holder = name or (f"process {pid}" if pid else "another process")
-        super().__init__(f"{path} is held by {self.holder}; stop it first, or open the store read-only")
+        super().__init__(f"{path} is held by {self.holder}; end it first")
 
 
 class Fenced(StoreError):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sessions.audit import Audit
 from sessions.cache import SessionCache
 from sessions.census import CensusKeeper
 from sessions.errors import SessionError, Tampered
+from sessions.live import LiveSession
 from sessions.mailbox import Mailbox
+from sessions.message import Kind, Message
 from sessions.preferences import Preferences
-from sessions.records import SessionRow
+from sessions.records import SessionRow, record_id
 from sessions.session import named
 from sessions.store import Store
 from sessions.transcripts import PAGE, Transcripts
@@ -95,11 +97,11 @@ class Inspection:
         """Inspect one session as it is stored, not as it is remembered."""
         try:
             live = await self._cache.read(row)
-            unreadable = 0
+            lost = 0
             for first in range(1, live.row.stored + 1, PAGE):
                 last = min(first + PAGE - 1, live.row.stored)
                 page = await self._transcripts.read_stored(live, first, last)
-                unreadable += sum(message.kind == "unreadable" for message in page)
+                lost += await self._lost(live, page)
             length = await self._transcripts.length(live, live.row.head)
             read = {place.number for place in live.journal.foreign if place.number}
             linked = set(await self._store.sources_of(row.number))
@@ -107,8 +109,8 @@ class Inspection:
         except SessionError as error:
             return [f"session {named(row.id)}: {error}"]
         problems = []
-        if unreadable:
-            problems.append(f"session {row.id}: {unreadable} of {live.row.stored} messages do not open or are missing")
+        if lost:
+            problems.append(f"session {row.id}: {lost} of {live.row.stored} messages do not open or are missing")
         if length != live.row.message_count:
             problems.append(f"session {row.id}: {length} messages are there to read, {live.row.message_count} expected")
         if linked != read:
@@ -116,3 +118,12 @@ class Inspection:
         if extra:
             problems.append(f"session {row.id}: {extra} records that nobody stored")
         return problems
+
+    async def _lost(self, live: LiveSession, page: Sequence[Message]) -> int:
+        """Count the messages that do not open; one that was imported as unreadable opens, and says that it is."""
+        shown = [message.seq for message in page if message.kind == "unreadable"]
+        if not shown:
+            return 0
+        first, last = record_id(live.row.number, shown[0]), record_id(live.row.number, shown[-1])
+        rows = await self._store.messages(first, last, len(page), newest=False)
+        return len(shown) - sum(row[3] == Kind.unreadable for row, _ in live.texts(rows))

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Literal, NamedTuple
 
 from sessions.errors import InvalidValue
+from sessions.json_limits import flaw
 
 RoleName = Literal["user", "assistant", "system", "tool"]
 KindName = Literal["text", "partial", "summary", "unreadable"]
@@ -16,6 +17,7 @@ JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "Jso
 
 MAX_CONTENT = 4 * 1024 * 1024  # bytes of UTF-8 in one message; a model's longest answer is far below
 MAX_METADATA = 64 * 1024  # bytes of JSON
+METADATA_DEPTH = 3  # levels around the metadata of a message in an export
 
 
 class Role(IntEnum):
@@ -97,7 +99,7 @@ def encode_text(text: str) -> bytes:
 
 
 def clean_metadata(metadata: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Take a JSON object of at most 64 KiB. Raises `InvalidValue` for anything that JSON can not hold."""
+    """Take a JSON object of at most 64 KiB. Raises `InvalidValue` for anything that an export can not hold."""
     if not metadata and isinstance(metadata, Mapping):
         return {}
     try:
@@ -105,6 +107,8 @@ def clean_metadata(metadata: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         cleaned: dict[str, JsonValue] = json.loads(data)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidValue(f"metadata must be plain JSON: {error}") from None
+    if found := flaw(cleaned, depth=METADATA_DEPTH):
+        raise InvalidValue(f"metadata {found}")
     if len(data) > MAX_METADATA:
         raise InvalidValue(f"metadata is {len(data):,} bytes long, {MAX_METADATA:,} are allowed")
     return cleaned

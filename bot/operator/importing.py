@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,7 @@ from sessions.catalogue import Wanted
 from sessions.errors import InvalidValue, NotFound
 from sessions.export.documents import Documents, Source
 from sessions.export.foreign import read_any
+from sessions.export.strict_json import shown
 from sessions.export.transcript import Transcript
 from sessions.keys import Passphrase
 from sessions.manager import SessionManager
@@ -39,6 +40,8 @@ from sessions.message import JsonValue
 
 IMPORT = "import sessions"
 PLATFORMS = ("console", "telegram", "discord")  # where anybody can have written from
+_ADDRESS = tuple(field.name for field in fields(Address))
+_NEEDED = tuple(field.name for field in fields(Address) if field.default is MISSING)
 _TOGETHER = 2_000  # messages that are parsed at once
 
 
@@ -180,18 +183,22 @@ class _Owners:
 
 def _claimed(transcript: Transcript) -> Address | None:
     """Read the address that a file names, if it names one."""
-    said = dict(transcript.address)
+    said, whose = dict(transcript.address), f"the address of session {transcript.session.id}"
     if not said:
         return None
+    for name in said:
+        if name not in _ADDRESS:
+            raise InvalidValue(f"{whose} has an unknown field {shown(name)}")
+    for name in _NEEDED:
+        if name not in said:
+            raise InvalidValue(f"{whose} has no {name}")
     try:
         kind = ChatKind(said.pop("chat_kind", ChatKind.PRIVATE.value))
         address = Address(**said, chat_kind=kind)
-    except (TypeError, ValueError) as error:
-        raise InvalidValue(f"the address of session {transcript.session.id} is none: {error}") from None
+    except ValueError as error:
+        raise InvalidValue(f"{whose} is none: {error}") from None
     if address.platform not in PLATFORMS:
-        raise InvalidValue(
-            f"the address of session {transcript.session.id} has an unknown platform; known are {', '.join(PLATFORMS)}"
-        )
+        raise InvalidValue(f"{whose} has an unknown platform; known are {', '.join(PLATFORMS)}")
     return address
 
 

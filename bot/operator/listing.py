@@ -17,7 +17,7 @@ from bot.operator.errand import run
 from bot.operator.printed_json import to_json
 from bot.operator.progress_line import ProgressLine
 from bot.operator.session_json import session_json, total
-from bot.operator.tables import Column, print_table
+from bot.operator.tables import Column, at_terminal, fitted, print_table
 from bot.operator.when import passed, since_of, until_of
 from bot.shell import tell
 from bot.stores import is_there
@@ -144,12 +144,18 @@ async def _more(sessions: SessionManager, wanted: Wanted, options: ListOptions, 
 
 class _Table:
     def __init__(self) -> None:
-        self._now, self._heading = datetime.now(UTC), True
+        self._now = datetime.now(UTC)
+        self._columns: Sequence[Column] = COLUMNS
+        self._heading = True
 
     def batch(self, batch: Sequence[Listed], words: dict[str, str]) -> None:
-        if batch:
-            print_table(COLUMNS, [self._row(one, words[one.session.id]) for one in batch], heading=self._heading)
-            self._heading = False
+        if not batch:
+            return
+        rows = [self._row(one, words[one.session.id]) for one in batch]
+        if self._heading and at_terminal():
+            self._columns = fitted(COLUMNS, rows)
+        print_table(self._columns, rows, heading=self._heading)
+        self._heading = False
 
     def end(self) -> None:
         """Nothing is left to print."""

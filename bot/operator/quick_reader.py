@@ -32,7 +32,7 @@ _new = tuple.__new__  # half the time of the constructors of named tuples
 
 Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Number = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
-Plain = dict[str, str | int | bool | None]
+Plain = dict[str, str | Annotated[int, Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)] | bool | None]
 
 
 class _Shape(Struct, forbid_unknown_fields=True, gc=False):

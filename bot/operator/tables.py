@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shutil import get_terminal_size
 from textwrap import wrap
 
 import click
 
 GAP = "  "
-LEAST = 16  # cells of the last column, also where the terminal has no room for them
+LEAST = 12  # cells of the last column, also where the terminal has no room for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,14 @@ class Column:
 def at_terminal() -> bool:
     """Tell whether a person reads what we write."""
     return sys.stdout.isatty()
+
+
+def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[Column]:
+    """Make columns as narrow as these rows let them be: the last one gets the room."""
+    return [
+        replace(column, width=max(map(_cells, (column.name, *cells))))
+        for column, *cells in zip(columns, *rows, strict=True)
+    ]
 
 
 def print_table(

@@ -136,8 +136,9 @@ class Documents:
             try:
                 value, end = value_at(self._text, self._at)
             except json.JSONDecodeError as error:
+                line = self._lines + error.lineno  # before more is read, and what is parsed let go
                 if not self._may_go_on(error) or not self._more(len(self._text) - self._at):
-                    raise refused(f"line {self._lines + error.lineno}, column {error.colno}: {error.msg}") from None
+                    raise refused(f"line {line}, column {error.colno}: {error.msg}") from None
                 continue
             except RecursionError:
                 raise refused(TOO_DEEP) from None

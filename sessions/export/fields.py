@@ -6,9 +6,9 @@ from collections.abc import Collection
 from typing import TypeVar
 
 from sessions.errors import InvalidValue
-from sessions.export.json_values import flaw
 from sessions.export.strict_json import refused, shown
 from sessions.export.times import parse_iso
+from sessions.json_limits import flaw
 from sessions.message import JsonValue
 
 MAX_INTEGER = 2**63 - 1  # what a database column holds

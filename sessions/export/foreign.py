@@ -9,10 +9,10 @@ from hashlib import blake2b
 
 from sessions.export.fields import Fields
 from sessions.export.json_reader import read_transcript
-from sessions.export.json_values import flaw
 from sessions.export.strict_json import refused, shown
 from sessions.export.times import from_ms, to_ms
 from sessions.export.transcript import Branch, StoredMessage, Transcript
+from sessions.json_limits import flaw
 from sessions.message import ROLE_NAMES, JsonValue, Message, Role, Usage
 from sessions.scope import Scope
 from sessions.session import ID_LENGTH, Session, Status
@@ -106,7 +106,7 @@ def _ainative(value: dict[str, object], path: str) -> Transcript:
 def _message(fields: Fields, value: object, seq: int, before: int) -> Message:
     role = ROLE_NAMES[Role[fields.choice("role", _ROLES)]]
     content, at = fields.text("content"), _first_time(fields, "timestamp", "created_at")
-    rest = _rest(fields, value)
+    rest = _rest(fields, value, depth=4)
     return Message(seq, role, content, before if at is None else at, important=role == "system", metadata=rest or None)
 
 
@@ -126,7 +126,7 @@ def _session(
     rest: object,
 ) -> Session:
     created, used = times
-    about = {**metadata, **_rest(fields, rest), "imported_from": program, "imported_id": their_id}
+    about = {**metadata, **_rest(fields, rest, depth=3), "imported_from": program, "imported_id": their_id}
     return Session(
         id=_id(program, their_id),
         status=status,
@@ -183,10 +183,10 @@ def _first_time(fields: Fields, *names: str) -> int | None:
     return found
 
 
-def _rest(fields: Fields, value: object) -> dict[str, JsonValue]:
-    """Give what nobody asked for, to be kept as metadata."""
+def _rest(fields: Fields, value: object, *, depth: int) -> dict[str, JsonValue]:
+    """Give what nobody asked for, to be kept as metadata, whose values will be enclosed by so many levels."""
     rest = {name: value[name] for name in fields.names()} if isinstance(value, dict) else {}
     for name, one in rest.items():
-        if found := flaw(one, depth=3):
+        if found := flaw(one, depth=depth):
             raise fields.wrong(name, found)
     return rest

@@ -40,7 +40,7 @@ class Layout:
         for start, parent in zip(self.starts, self.parents, strict=True):
             self._depths.append(self.length(parent) - start + 1)
         self.head = self._place(transcript.head)
-        self.marks = [self._placed(one, transcript) for one in transcript.checkpoints]
+        self.marks = [self._placed(index, one, transcript) for index, one in enumerate(transcript.checkpoints)]
 
     def _place(self, n: int) -> int:
         if n not in self._places:
@@ -73,18 +73,18 @@ class Layout:
             if one.branch != known[self.branch_of(position)]:
                 raise self._wrong(f"messages[{position - 1}].branch is {one.branch}, but another branch has begun")
 
-    def _placed(self, checkpoint: Checkpoint, transcript: Transcript) -> Placed:
+    def _placed(self, index: int, checkpoint: Checkpoint, transcript: Transcript) -> Placed:
         if checkpoint.number > MAX_MARK:
-            raise self._wrong(f"a checkpoint has number {checkpoint.number}, the highest is {MAX_MARK}")
+            raise self._wrong(f"checkpoints[{index}].number is {checkpoint.number}, the highest is {MAX_MARK}")
         n = transcript.checkpoint_positions.get(checkpoint.id)
-        position = self._place(n) if n is not None else self._nth(checkpoint)
+        position = self._place(n) if n is not None else self._nth(index, checkpoint)
         return Placed(checkpoint=checkpoint, position=position, count=self.length(position))
 
-    def _nth(self, checkpoint: Checkpoint) -> int:
+    def _nth(self, index: int, checkpoint: Checkpoint) -> int:
         """Find where so many messages have been read on the way to the head."""
         count, position = checkpoint.message_count, self.head
         if count > self.length(position):
-            raise self._wrong(f"checkpoint {checkpoint.number} stands after message {count}, which is not there")
+            raise self._wrong(f"checkpoints[{index}].message_count is {count}, but message {count} is not there")
         while position:
             branch = self.branch_of(position)
             if count >= self.starts[branch] + self._depths[branch]:

@@ -9,7 +9,7 @@ from collections import Counter
 
 from sessions.errors import InvalidValue
 from sessions.export.characters import encodable
-from sessions.export.json_values import MAX_DEPTH, MAX_DIGITS
+from sessions.json_limits import MAX_DEPTH, MAX_DIGITS
 
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"

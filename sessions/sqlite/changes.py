@@ -21,7 +21,7 @@ COLUMNS = tuple(field.name for field in fields(SessionRow))
 _INSERT_SESSIONS = "INSERT INTO session VALUES "
 INSERT_MESSAGES = "INSERT INTO message VALUES "
 INSERT_ENTRIES = "INSERT INTO journal VALUES "
-TOGETHER = 100  # rows in one statement
+TOGETHER = 500  # rows in one statement
 # A view whose trigger stores the message and moves the head: both with one statement, for many sessions.
 _APPEND = "INSERT INTO append VALUES "
 _APPENDED = f"({', '.join('?' * len(HeadUpdate._fields + MessageRow._fields))})"

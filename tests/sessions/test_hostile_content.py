@@ -328,8 +328,12 @@ def nested(depth: int) -> JsonValue:
 
 
 @pytest.mark.parametrize(
-    "value", [object(), b"bytes", {1, 2}, float("nan"), float("inf"), nested(200_000), "x" * 100_000, NOW, {(1, 2): 3}]
-)
+    "value",
+    [
+        object(), b"bytes", {1, 2}, float("nan"), float("inf"), nested(29), nested(200_000), 10**4000, "x" * 100_000,
+        NOW, {(1, 2): 3},
+    ],
+)  # fmt: skip
 async def test_metadata_that_is_no_json_is_refused(value: object) -> None:
     """What JSON can not hold, or too much of it, is an error in words, and nothing is stored."""
     async with memory() as sessions:
@@ -344,6 +348,17 @@ async def test_metadata_that_is_no_json_is_refused(value: object) -> None:
             with pytest.raises(InvalidValue, match="metadata"):
                 await refused
         assert (await sessions.get_session(session.id)).message_count == 1
+
+
+async def test_the_deepest_metadata_that_is_taken_can_be_exported_and_read_back() -> None:
+    """And with the longest number: nothing that is stored stands in the way of an export."""
+    async with memory() as sessions:
+        deep: dict[str, JsonValue] = {"deep": nested(28), "long": 10**3000}
+        session = await sessions.get_or_create_session(person())
+        await sessions.update_session(session.id, metadata=deep)
+        await sessions.add_message(session.id, role="user", content="x", metadata=deep)
+        read = from_json(await sessions.export(session.id, format="json"))
+        assert (read.session.metadata, read.messages[0].metadata) == (deep, deep)
 
 
 @pytest.mark.parametrize("content", [None, 5, b"bytes", ["text"]])

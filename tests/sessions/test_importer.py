@@ -192,6 +192,7 @@ async def test_a_message_that_could_not_be_read_stays_one(
         for text in before:
             imported = await there.import_session(from_json(text), address=ANN)
             assert await written(there, imported.id) == text
+        assert await there.verify() == []  # here nothing was lost
 
 
 async def test_the_same_conversation_is_not_imported_twice(open_memory: Opened) -> None:

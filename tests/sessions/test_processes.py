@@ -54,7 +54,7 @@ async def another_program(path: Path) -> AsyncIterator[int]:
 async def test_a_second_program_is_told_who_has_the_store(open_store: Opener, db_path: Path) -> None:
     """It is refused with the number of the process, may read, and may write when the other one has ended."""
     async with another_program(db_path) as pid:
-        with pytest.raises(StoreHeld, match=f"held by process {pid}; stop it first, or") as held:
+        with pytest.raises(StoreHeld, match=f"held by process {pid}; end it first") as held:
             async with open_store():
                 pass
         assert held.value.pid == pid

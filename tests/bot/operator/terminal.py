@@ -54,10 +54,10 @@ class Terminal:
 
 
 @contextmanager
-def at_terminal(shell: Shell, *arguments: str) -> Iterator[Terminal]:
+def at_terminal(shell: Shell, *arguments: str, width: int = 120) -> Iterator[Terminal]:
     """Start `palaver` at a terminal of 24 lines; it does not outlive the block."""
     screen, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     process = subprocess.Popen(
         shell.command(*arguments),
         stdin=side,

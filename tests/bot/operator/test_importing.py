@@ -237,6 +237,32 @@ def test_a_file_that_is_none_is_refused_in_one_sentence(
 
 
 @pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ({"evil": "x"}, "has an unknown field 'evil'"),
+        ({"user_id": None}, "has no user_id"),
+        ({"user_id": "a\nb"}, "user_id holds a control character"),
+        ({"chat_kind": "odd"}, "'odd' is not a valid ChatKind"),
+        ({"platform": "irc"}, "has an unknown platform; known are console, telegram, discord"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(
+    quick: Quick, elsewhere: Shell, archive: Path, tmp_path: Path, address: dict[str, str | None], words: str
+) -> None:
+    """It is told whose it was, and nothing is taken in."""
+    whole = json.loads(archive.read_text())
+    said = whole["sessions"][-1]["address"] | address
+    whole["sessions"][-1]["address"] = {name: value for name, value in said.items() if value is not None}
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps(whole))
+    done = elsewhere.run("sessions", "import", str(path))
+    assert (done.code, done.out) == (1, "")
+    assert f"address of session {whole['sessions'][-1]['session']['id']}" in done.err
+    assert words in done.err
+    assert listed(elsewhere) == {}
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         ([], 2, "Name files, or a folder"),

@@ -74,10 +74,21 @@ def test_it_takes_one_without_address() -> None:
         USUAL.replace(":", "\\u003a", 1),
         USUAL.replace("teal", "\\u003a"),
         USUAL.replace('"author": "echo"', '"author": null'),
+        USUAL.replace('"parts": 3', f'"parts": {10**4000}'),
         "",
         "[" * 100_000,
     ],
-    ids=["a rule", "nested", "a float", "an escaped name", "an escaped colon", "null", "nothing", "deep"],
+    ids=[
+        "a rule",
+        "nested",
+        "a float",
+        "an escaped name",
+        "an escaped colon",
+        "null",
+        "many digits",
+        "nothing",
+        "deep",
+    ],
 )
 def test_it_leaves_the_rest(text: str) -> None:
     """What is unusual is for the careful reader, whether that takes it or not."""

@@ -68,6 +68,13 @@ class Drip:
         return data
 
 
+def deep(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 def archived(*several: Transcript) -> str:
     text = ArchiveText(NOON)
     return text.begin() + "".join("".join(text.add(one)) for one in several) + text.end()
@@ -108,6 +115,15 @@ def test_one_conversation_is_in_memory_at_a_time(between: str, quick: Quick | No
     for number in range(1, 100):
         assert next(documents)[0] == f"[{number - 1}]"
         assert source.read_bytes < number * 100_100 + 1_000_000
+
+
+@pytest.mark.parametrize("size", [1000, 1 << 20])
+def test_the_line_is_told_also_far_into_a_file(size: int) -> None:
+    """Whatever of it was let go before."""
+    one = json.dumps({"x": ["y" * 1000] * 10}, indent=0)
+    text = f"[{', '.join([one] * 60)}, {one[:-20]}"
+    with pytest.raises(InvalidValue, match=f"line {text.count(chr(10)) + 1}, column"):
+        parsed(text, size)
 
 
 @pytest.mark.parametrize(
@@ -209,6 +225,10 @@ def test_ainative_code_is_read() -> None:
         ({**AINATIVE, "metadata": {"tags": ["go", 7]}}, r"sessions\[1\].metadata.tags must hold texts only"),
         ({**AINATIVE, "metadata": {"project": 7}}, r"sessions\[1\].metadata.project must be text, not 7"),
         ({**AINATIVE, "metadata": {"project": ["a"]}}, r"sessions\[1\].metadata.project must be text, not a list"),
+        (
+            {**AINATIVE, "messages": [{"role": "user", "content": "", "deep": deep(29)}]},
+            r"sessions\[1\].messages\[0\].deep is nested more than 32",
+        ),
         ({"id": "x"}, r"sessions\[1\] has no format, no messages and no backend"),
         (["x"], r"sessions\[1\] must be an object, not a list"),
         ({"format": "palaver-session", "version": 2}, r"sessions\[1\].version is 2"),
