@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from sessions.cipher import RecordCipher, Unopened
-from sessions.errors import InvalidValue, Tampered
+from sessions.errors import InvalidValue, StaleSession, Tampered
 from sessions.journal import EntryKind, Journal, Place
 from sessions.message import KIND_NUMBERS, ROLE_NUMBERS, JsonValue, Message, Usage
 from sessions.message_codec import decode, encode, text_of
@@ -217,7 +217,12 @@ class LiveSession:
             aad = self._entry_aad + _ENTRY_AAD.pack(stored.id, stored.kind, stored.at)
             return self._resealed(aad, stored.body, cipher)
 
-        return Resealing(row=row, expected=self.row.version, message=message, entry=entry)
+        def anew(stored: SessionRow) -> Resealing:
+            if stored.commitment != self.row.commitment:
+                raise StaleSession("the session has got another key meanwhile")
+            return LiveSession.load(stored, vault).resealing(vault)
+
+        return Resealing(row=row, expected=self.row.version, message=message, entry=entry, anew=anew)
 
     def _resealed(self, aad: bytes, body: bytes, cipher: RecordCipher) -> bytes | None:
         try:

@@ -176,12 +176,15 @@ class Resealing:
     """A session that gets another data key: its row, and what becomes of each of its records.
 
     None stands for a record that does not open; it is left as it is. The two functions run inside the unit of work.
+    So does `anew`, where others write as well: it works all of it out for the row as it is by then. Raises
+    `StaleSession` if the session has another key by then.
     """
 
     row: SessionRow
     expected: int
     message: Callable[[MessageFields], bytes | None]
     entry: Callable[[EntryRow], bytes | None]
+    anew: Callable[[SessionRow], Resealing]
 
 
 class PreferenceRow(NamedTuple):

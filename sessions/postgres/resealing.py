@@ -1,4 +1,5 @@
 """Resealing: putting everything of one session under another key, as one unit of work."""
+# ruff: noqa: S608  # statements are put together from constants; values are always bound
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ from typing import Final
 
 from sessions.errors import StaleSession
 from sessions.portions import BYTES
+from sessions.postgres.changes import COLUMNS
 from sessions.postgres.connections import Connection, Row
 from sessions.postgres.keyring import expect_key
 from sessions.postgres.rows import affected, columns
-from sessions.records import EntryRow, Resealing, record_id
+from sessions.records import EntryRow, Resealing, SessionRow, record_id
 
 PAGE: Final = 500  # records in memory at a time; fewer, if they are `BYTES` before the last of them
+_LOCK = f"SELECT {', '.join(COLUMNS)} FROM palaver.session WHERE number = $1 FOR UPDATE"
 _SESSION = (
     "UPDATE palaver.session SET version = $1, profile = $2, wrapped = $3, commitment = $4, mac = $5"
     " WHERE number = $6 AND version = $7"
@@ -36,7 +39,13 @@ Reseal = Callable[[Row], bytes | None]
 
 
 async def reseal(change: Resealing, connection: Connection) -> int:
-    """Give every record of a session the body that `change` makes of it; give how many could not be opened."""
+    """Give every record of a session the body that `change` makes of it; give how many could not be opened.
+
+    Who writes to it without a break would come first each time, so it is locked before it is known what it is by then.
+    """
+    stored = await connection.fetch(_LOCK, change.row.number)
+    if stored and (newest := SessionRow(*stored[0])).version != change.expected:
+        change = change.anew(newest)
     row = change.row
     fields = (row.version, row.profile, row.wrapped, row.commitment, row.mac, row.number, change.expected)
     if affected(await connection.execute(_SESSION, *fields)) != 1:

@@ -632,7 +632,12 @@ async def test_a_session_is_sealed_anew_as_a_whole(store: Store) -> None:
             expected=expected,
             message=lambda fields: None if fields[0] == record_id(1, 7) else b"new%d" % fields[0],
             entry=lambda stored: b"entry%d" % stored.id,
+            anew=refuse,
         )
+
+    def refuse(stored: SessionRow) -> Resealing:
+        assert stored == there
+        raise StaleSession("has got another key")
 
     with pytest.raises(StaleSession):
         await store.reseal(change(there.version))  # under a key that is not there, or not any more
