@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from tests.bot.running import TELEGRAM_TOKEN
@@ -65,6 +66,7 @@ async def crew(model: Deadly, folder: Path, settings: Mapping[str, str]) -> Asyn
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@pytest.mark.soak
 async def test_a_message_that_ends_every_worker_is_let_go(tmp_path: Path, database: str) -> None:
     """After three of them its sender is told what to do; everybody else is answered in order, and all is stored once.
 

@@ -98,6 +98,7 @@ async def test_a_stop_reaches_the_worker_that_streams(tmp_path: Path, database: 
         check(bots, pooler)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("how", ["killed", "held up"])
 async def test_who_is_gone_in_the_middle_of_a_stream_is_stood_in_for(
     tmp_path: Path, database: str, pooler: Pooler, how: str
