@@ -12,6 +12,7 @@ from sessions.errors import NotFound, StaleSession, Tampered
 from sessions.gathering import Gathering
 from sessions.handling import current_memo
 from sessions.live import LiveSession
+from sessions.outcome import unattended
 from sessions.passengers import riding
 from sessions.present_keys import PresentKeys
 from sessions.records import SessionRow
@@ -203,6 +204,7 @@ class SessionCache:
         if loading is None:
             loading = self._loading[session_id] = asyncio.ensure_future(self._load(session_id))
             loading.add_done_callback(lambda done: self._loaded(session_id, done))
+            unattended(loading)  # whoever asked may be gone when it fails
         return await asyncio.shield(loading)
 
     def _loaded(self, session_id: str, loading: asyncio.Future[LiveSession]) -> None:
