@@ -1,6 +1,6 @@
 """Quick reader: a conversation of an archive, straight from its text, if all of it has the shape that we write.
 
-Ten times as fast as the careful reader, and never the one that refuses: whatever is unusual is None here, and the
+Twice as fast as the careful reader, and never the one that refuses: whatever is unusual is None here, and the
 careful reader says what it is. What both read, they read the same.
 
 msgspec checks the shape while it parses, but takes the last of several fields of one name. One that stands twice is
