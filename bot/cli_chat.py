@@ -22,13 +22,13 @@ from bot.console_address import console_address, working_folder
 from bot.held_store import complain_held
 from bot.shell import complain, settings_for, tell
 from bot.startup import ExitCode, key_note, key_provider
-from bot.undisturbed import ended
 from config.errors import SettingsError
 from config.settings import Settings
 from sessions.address import Address
 from sessions.errors import NotFound, SessionError, StoreHeld, VaultError
 from sessions.lifecycle import WORKDIR
 from sessions.session import Session
+from sessions.undisturbed import ended
 
 if TYPE_CHECKING:
     from adapters.console.console_channel import ConsoleChannel

@@ -24,7 +24,6 @@ from bot.mishaps import APOLOGY, note_mishap
 from bot.reset_notice import reset_notice
 from bot.silence import HUSHED, SILENT, Silence
 from bot.turn_runner import LONGEST_PAUSE, TurnRunner
-from bot.undisturbed import ended
 from sessions.address import Address
 from sessions.audit import acting
 from sessions.errors import NotFound, SessionError, StoreError, VaultError
@@ -33,6 +32,7 @@ from sessions.handling import current as current_handling
 from sessions.keyed_locks import KeyedLocks
 from sessions.parts import Clock
 from sessions.turn import Turn
+from sessions.undisturbed import ended
 
 Announce = Callable[[Address, Reply], Awaitable[None]]
 """Says something to people that answers no message of theirs."""

@@ -18,7 +18,6 @@ from bot.models.backend import Finished, ModelBackend, Prompt
 from bot.models.errors import ModelError
 from bot.said import Said
 from bot.turn_watch import TurnNotes, watched_turn
-from bot.undisturbed import undisturbed
 from bot.watch import UNWATCHED, Watch
 from sessions.address import Address
 from sessions.context import Context
@@ -29,6 +28,7 @@ from sessions.manager import SessionManager
 from sessions.message import JsonValue, Usage
 from sessions.tokens import ByteEstimate
 from sessions.turn import Turn
+from sessions.undisturbed import undisturbed
 
 Spent = Callable[[Address, Usage], Awaitable[Reply | None]]
 """Counts what a reply has cost a person; gives the warning they are to have, if any."""

@@ -14,6 +14,7 @@ import aiosqlite
 
 from sessions.errors import StoreError
 from sessions.sqlite.writer import Writer, translate
+from sessions.undisturbed import undisturbed
 
 POOL_SIZE = 2  # a long export must not make a short read wait; Python runs one of them at a time anyway
 SOON = 0.05  # seconds after opening a store; a first answer needs a tenth of it
@@ -84,12 +85,20 @@ class PooledReader:
                 self._idle.append(connection)
 
     async def _connect(self) -> aiosqlite.Connection:
+        """Open one. Who is cancelled meanwhile leaves it to the next: its thread must not outlive the event loop."""
         try:
-            return await aiosqlite.connect(
-                self._uri, uri=True, isolation_level=None, factory=_ReadConnection, cached_statements=64
-            )
+            connection, cancelled = await undisturbed(self._open())
         except sqlite3.Error as error:
             raise translate(error) from None
+        if cancelled:
+            self._idle.append(connection)
+            raise asyncio.CancelledError
+        return connection
+
+    async def _open(self) -> aiosqlite.Connection:
+        return await aiosqlite.connect(
+            self._uri, uri=True, isolation_level=None, factory=_ReadConnection, cached_statements=64
+        )
 
 
 class WriterReader:

@@ -16,11 +16,11 @@ from bot.models.backend import Finished
 from bot.models.errors import ModelStalled, ModelUnavailable
 from bot.summarizer import Summarizer
 from bot.turn_runner import TurnRunner
-from bot.undisturbed import ended
 from sessions import Address, Message, SessionManager, Status, Usage
 from sessions.errors import InvalidValue, StoreFull
 from sessions.handling import current as current_handling
 from sessions.postgres.store import PostgresStore
+from sessions.undisturbed import ended
 from tests.bot.scripted import USAGE, Hold, Paper, ScriptedBackend, broken
 from tests.conftest import ManualClock
 

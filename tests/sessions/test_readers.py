@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,17 @@ from tests.sessions.conftest import KEY, person, say, texts
 
 ANN = person("ann")
 PATIENCE = 10
+
+
+@contextmanager
+def failing_threads() -> Iterator[list[str]]:
+    """Note what threads end with that are not there to be asked."""
+    hook, failed = threading.excepthook, list[str]()
+    threading.excepthook = lambda said: failed.append(repr(said.exc_value))
+    try:
+        yield failed
+    finally:
+        threading.excepthook = hook
 
 
 async def until_changed_over(store: SqliteStore) -> None:
@@ -67,3 +80,30 @@ async def test_a_store_can_be_closed_at_any_moment(db_path: Path, after: float) 
         with pytest.raises(StoreError):
             await store.census()
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_who_stops_waiting_for_a_connection_leaves_none_behind(db_path: Path, again: bool) -> None:
+    """One that is being opened is there for the next, or is closed with the others, before the event loop is."""
+
+    async def stop_waiting() -> None:
+        pool = readers.PooledReader(db_path)
+        reading = asyncio.create_task(pool.fetch("SELECT 1"))
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        if again:
+            threads = threading.active_count()
+            assert await pool.fetch("SELECT 2") == [(2,)]
+            assert threading.active_count() == threads
+        await pool.close()
+
+    async def make() -> None:
+        async with SessionManager.open(db_path=db_path, encryption_key=KEY):
+            pass
+
+    asyncio.run(make())
+    with failing_threads() as failed:
+        for _ in range(30):
+            asyncio.run(stop_waiting())
+    assert failed == []

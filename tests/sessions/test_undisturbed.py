@@ -7,7 +7,7 @@ import gc
 
 import pytest
 
-from bot.undisturbed import ended, undisturbed
+from sessions.undisturbed import ended, undisturbed
 
 
 async def test_work_goes_on_however_often_it_is_cancelled() -> None:
