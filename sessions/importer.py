@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from sessions.arrival_sealer import ArrivalSealer
 from sessions.arrivals import Arrivals
 from sessions.audit import Audit, AuditKind
 from sessions.census import CensusKeeper
@@ -42,19 +43,16 @@ class Importer:
         self._store, self._vault, self._directory, self._resets, self._now = store, vault, directory, resets, now
         self._census, self._audit, self._keys = census, audit, PresentKeys(store, vault)
 
+    def sealer(self) -> ArrivalSealer:
+        """Give what seals conversations that come in, here or in the process that stores them."""
+        return ArrivalSealer(vault=self._vault, directory=self._directory, resets=self._resets, now=self._now)
+
     @asynccontextmanager
     async def arrivals(self, *, new_ids: bool) -> AsyncIterator[Arrivals]:
         """Take in what is added within the block: all of it when it ends, nothing when it is left by an error."""
         await self._keys.follow()
         kid = self._vault.kid
-        arrivals = Arrivals(
-            store=self._store,
-            vault=self._vault,
-            directory=self._directory,
-            resets=self._resets,
-            now=self._now,
-            new_ids=new_ids,
-        )
+        arrivals = Arrivals(store=self._store, sealer=self.sealer(), new_ids=new_ids)
         try:
             yield arrivals
             await arrivals.flush()

@@ -151,6 +151,9 @@ class Store(Protocol):
     async def next_number(self) -> int:
         """Give a session number that was never used."""
 
+    async def next_numbers(self, count: int) -> Sequence[int]:
+        """Give as many of them, in ascending order."""
+
     # -- keys ----------------------------------------------------------------------------------
 
     async def foundation(self) -> Foundation:

@@ -255,7 +255,12 @@ class PostgresStore:
 
     async def next_number(self) -> int:
         """Give a session number that was never used."""
-        return int((await self._writing.only("SELECT nextval('palaver.session_number')"))[0])
+        return (await self.next_numbers(1))[0]
+
+    async def next_numbers(self, count: int) -> Sequence[int]:
+        """Give as many of them, in ascending order."""
+        numbers = "SELECT array_agg(nextval('palaver.session_number')) FROM generate_series(1, $1::int)"
+        return sorted((await self._writing.only(numbers, count))[0])
 
     # -- keys ----------------------------------------------------------------------------------
 

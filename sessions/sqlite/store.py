@@ -299,9 +299,13 @@ class SqliteStore:
 
     async def next_number(self) -> int:
         """Give a session number that was never used."""
-        number = self._next_number
-        self._next_number += 1
-        return number
+        return (await self.next_numbers(1))[0]
+
+    async def next_numbers(self, count: int) -> Sequence[int]:
+        """Give as many of them, in ascending order."""
+        first = self._next_number
+        self._next_number += count
+        return range(first, self._next_number)
 
     # -- keys ----------------------------------------------------------------------------------
 
