@@ -49,12 +49,21 @@ class Operations:
         """Have the bot that runs do it, else do it here. Raises `SessionError`, `StoreHeld` after a bounded wait."""
         return await self._carry_out(settings, name, arguments, WAIT)
 
+    async def carry_out_or(self, here: Operation, settings: Settings, name: str, **arguments: JsonValue) -> Answer:
+        """Have the bot that runs do it, else do it here in a way of its own. Raises what `carry_out` does."""
+        return await self._carry_out(settings, name, arguments, WAIT, here)
+
     async def note(self, settings: Settings, kind: AuditKind, about: Mapping[str, JsonValue]) -> None:
         """Add an entry to the audit. Raises `StoreHeld` at once: whoever only looks does not want to wait."""
         await self._carry_out(settings, NOTE, {"kind": kind.value, "about": dict(about)}, 0.0)
 
     async def _carry_out(
-        self, settings: Settings, name: str, arguments: Mapping[str, JsonValue], wait: float
+        self,
+        settings: Settings,
+        name: str,
+        arguments: Mapping[str, JsonValue],
+        wait: float,
+        here: Operation | None = None,
     ) -> Answer:
         request = {"do": name, **arguments}
         answer = await ask(settings.home / SOCKET, request, LONGEST)
@@ -64,7 +73,7 @@ class Operations:
             raise nothing_at(settings.store)
         async with writing(settings, wait=wait) as sessions:
             with acting(operator()):
-                return await self._operations[name](sessions, request)
+                return await (here or self._operations[name])(sessions, request)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from sessions.address import Address
 from sessions.arrival_sealer import ArrivalSealer, Identity, Sealed
 from sessions.errors import InvalidValue
 from sessions.export.transcript import Transcript
-from sessions.records import Arrival, EntryRow, MessageRow
+from sessions.records import ArrivalRow, EntryRow, MessageRow
 from sessions.scope import Scope
 from sessions.session import new_id
 from sessions.store import Store
@@ -35,16 +35,16 @@ class Arrivals:
     def __init__(self, *, store: Store, sealer: ArrivalSealer, new_ids: bool) -> None:
         self._store, self._sealer, self._new_ids = store, sealer, new_ids
         self.numbers: list[int] = []
-        self._known: dict[str, str] = {}  # the ids they had, and those they have here
+        self.ids: dict[str, str] = {}  # what they had, and what they have here
         self._total = 0
         self._messages: list[MessageRow] = []
         self._entries: list[EntryRow] = []
-        self._arrivals: list[Arrival] = []
+        self._arrivals: list[ArrivalRow] = []
         self._storing: asyncio.Task[None] | None = None
 
     def done(self) -> Imported:
         """Tell what was added."""
-        ids = tuple(list(self._known.values())[:MOST_NAMED])
+        ids = tuple(list(self.ids.values())[:MOST_NAMED])
         return Imported(sessions=len(self.numbers), messages=self._total, ids=ids)
 
     async def expect(self, places: Sequence[tuple[Address, Scope]]) -> None:
@@ -68,7 +68,7 @@ class Arrivals:
         claimed = transcript.session.id
         self._check_new(claimed, where)
         (number,) = await self.numbers_for(1)
-        identity = Identity(number, new_id() if self._new_ids else claimed, self._known)
+        identity = Identity(number, new_id() if self._new_ids else claimed, self.ids)
         begun = await self._sealer.begin(transcript, address, identity, scope=scope, title=title, where=where)
         for part in begun.parts():
             await self.take(part, where=where)
@@ -82,7 +82,7 @@ class Arrivals:
         """Take in a part that was sealed by whoever; those of one conversation follow each other."""
         if not self.numbers or self.numbers[-1] != part.number:
             self._check_new(part.claimed, where)
-            self._known[part.claimed] = part.id
+            self.ids[part.claimed] = part.id
             self.numbers.append(part.number)
         self._total += len(part.messages)
         self._messages += part.messages
@@ -93,7 +93,7 @@ class Arrivals:
             await self.flush()
 
     def _check_new(self, claimed: str, where: str) -> None:
-        if claimed in self._known:
+        if claimed in self.ids:
             raise InvalidValue(f"{where}session.id: {claimed} stands in there twice")
 
     async def flush(self) -> None:

@@ -68,6 +68,7 @@ from sessions.visible import check_name
 from sessions.worker import Worker
 
 if TYPE_CHECKING:  # what only operators need is loaded when it is asked for
+    from sessions.arrival_sealer import ArrivalSealer
     from sessions.arrivals import Arrivals
     from sessions.catalogue import Catalogue
     from sessions.exchange.exchange import Exchange
@@ -599,6 +600,10 @@ class SessionManager:
         async with self.arrivals(new_ids=new_id) as arrivals:
             session_id = await arrivals.add(transcript, address, scope=scope, title=title)
         return await self.get_session(session_id)
+
+    def sealer(self) -> ArrivalSealer:
+        """Give what seals conversations for another process that takes them in."""
+        return self._operators.importer.sealer()
 
     def arrivals(self, *, new_ids: bool = False) -> AbstractAsyncContextManager[Arrivals]:
         """Take in several conversations: all that is added within the block, or nothing if an error leaves it."""

@@ -18,6 +18,7 @@ from sessions.errors import InvalidValue, StaleSession, Tampered
 from sessions.gathering import Gathering
 from sessions.handling import current_memo
 from sessions.keyed_locks import KeyedLocks
+from sessions.memo import Memo
 from sessions.message import JsonValue
 from sessions.passengers import riding
 from sessions.plain_json import encode_json
@@ -55,6 +56,7 @@ class Preferences:
         self._rows: Gathering[bytes, PreferenceRow] = Gathering(self._read)
         self._remembered = _REMEMBERED if remember else 0
         self._known: OrderedDict[bytes, tuple[int, Mapping[str, JsonValue]]] = OrderedDict()
+        self._foreseen = Memo()  # where nothing is remembered
         self._locks = KeyedLocks()
 
     async def scope(self, address: Address) -> Scope | None:
@@ -256,13 +258,19 @@ class Preferences:
 
     async def _foresee(self, idxs: Iterable[bytes]) -> None:
         unknown = [idx for idx in idxs if idx not in self._known]
+        foreseen = self._foreseen = Memo()
         for start in range(0, len(unknown), TOGETHER):
             some = unknown[start : start + TOGETHER]
             rows = {row.idx: row for row in await self._store.preferences_among(some)}
             for idx in some:
-                if idx not in self._known:  # else it was set while we read
-                    row = rows.get(idx)
-                    self._remember(idx, (0, {}) if row is None else (row.revision, self._open(row)))
+                if idx in self._known:
+                    continue  # it was set while we read
+                row = rows.get(idx)
+                found: tuple[int, Mapping[str, JsonValue]] = (0, {}) if row is None else (row.revision, self._open(row))
+                if self._remembered:
+                    self._remember(idx, found)
+                else:
+                    foreseen.set(idx, found)
 
     async def _get(self, idx: bytes, *, anew: bool = False) -> tuple[int, Mapping[str, JsonValue]]:
         """Give revision and content; revision 0 for what was never set."""
@@ -271,7 +279,10 @@ class Preferences:
             self._known.move_to_end(idx)
             return known
         memo = None if anew or self._remembered else current_memo()
-        if memo is not None and (lately := memo.get(idx)) is not None:
+        lately = None if anew or self._remembered else self._foreseen.get(idx)
+        if memo is not None:
+            lately = memo.get(idx) or lately
+        if lately is not None:
             return cast("tuple[int, Mapping[str, JsonValue]]", lately)
         row = await self._rows.get(idx)
         if (newer := self._known.get(idx)) is not None:
@@ -316,6 +327,7 @@ class Preferences:
         body = self._vault.preferences.seal(self._aad(idx, revision + 1), encode_json(said))
         recount = self._census.change(Census(preferences=int(revision == 0), revisions=1))
         self._known.pop(idx, None)  # until the write is known to have happened, what is stored counts
+        self._foreseen = Memo()  # another one, so that what is being read is not believed either
         async with riding(self._store) as ride:
             await ride.write(self._store.put_preference(PreferenceRow(idx, revision + 1, body), recount, ride.mail))
         self._remember(idx, (revision + 1, said))

@@ -149,6 +149,14 @@ class Arrival(NamedTuple):
     sources: tuple[int, ...] = ()
 
 
+class ArrivalRow(NamedTuple):
+    """An arrival as it waits in a store."""
+
+    number: int
+    id: str
+    body: bytes
+
+
 class WrappedKey(NamedTuple):
     """The data key of one session as it is stored: bytes 3 to 10 of `wrapped` name the master key."""
 

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from sessions.coordination import Coordinator
 from sessions.records import (
-    Arrival,
+    ArrivalRow,
     AuditRow,
     Census,
     Change,
@@ -81,7 +81,7 @@ class Store(Protocol):
         """
 
     async def stage(
-        self, messages: Sequence[MessageRow], entries: Sequence[EntryRow] = (), arrivals: Sequence[Arrival] = ()
+        self, messages: Sequence[MessageRow], entries: Sequence[EntryRow] = (), arrivals: Sequence[ArrivalRow] = ()
     ) -> None:
         """Store pieces of sessions that nobody sees before they have landed; a crash before that leaves nothing.
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from sessions.arrival_codec import waiting
 from sessions.census import CensusKeeper
 from sessions.cipher import Entropy
 from sessions.errors import InvalidValue, NotFound, StaleSession
@@ -18,6 +19,7 @@ from sessions.keys import KeyProvider
 from sessions.portions import BYTES, portions
 from sessions.records import (
     Arrival,
+    ArrivalRow,
     AuditRow,
     Census,
     Change,
@@ -188,10 +190,10 @@ class StoreCopy:
 
     async def _add(self) -> None:
         """Bring over the sessions that are not there yet, many small ones at once."""
-        arrivals: list[Arrival] = []
+        arrivals: list[ArrivalRow] = []
         entries: list[EntryRow] = []
         messages: list[MessageRow] = []
-        waiting, there_already = 0, await self._target.ids()
+        stored, there_already = 0, await self._target.ids()
         # What a copy that broke off has left of them; only one copies into a store at a time.
         await self._target.abandon([number for number in await self._source.ids() if number not in there_already])
         async for rows, there in self._pages():
@@ -202,27 +204,27 @@ class StoreCopy:
                     messages = await self._stage_most([*messages, *page])
                 entries += await self._entries(row)
                 sources = await self._source.sources_of(row.number) if row.entries else ()
-                arrivals.append(Arrival(row, None, tuple(sources)))
-                waiting += row.stored
-                if waiting >= MESSAGES or len(arrivals) >= SESSIONS:
-                    await self._land(messages, entries, arrivals)
-                    messages, entries, arrivals, waiting = [], [], [], 0
-        await self._land(messages, entries, arrivals)
+                arrivals.append(waiting(Arrival(row, None, tuple(sources))))
+                stored += row.stored
+                if stored >= MESSAGES or len(arrivals) >= SESSIONS:
+                    await self._land(messages, entries, arrivals, stored)
+                    messages, entries, arrivals, stored = [], [], [], 0
+        await self._land(messages, entries, arrivals, stored)
 
     async def _land(
-        self, messages: Sequence[MessageRow], entries: Sequence[EntryRow], arrivals: Sequence[Arrival]
+        self, messages: Sequence[MessageRow], entries: Sequence[EntryRow], arrivals: Sequence[ArrivalRow], stored: int
     ) -> None:
         if not arrivals:
             return
         await self._target.stage(messages, entries, arrivals)
-        numbers = [arrival.row.number for arrival in arrivals]
+        numbers = [arrival.number for arrival in arrivals]
         try:
             await self._target.land(numbers, self._census.change(Census(sessions=len(numbers))))
         except StaleSession:  # one took the place of another while these were read: the next copy has both as they are
             await self._target.abandon(numbers)
             return
         self._copied.added += len(numbers)
-        self._copied.messages += sum(arrival.row.stored for arrival in arrivals)
+        self._copied.messages += stored
 
     async def _entries(self, row: SessionRow) -> list[EntryRow]:
         """Give the journal as long as it was when the row was read."""

@@ -1,8 +1,9 @@
-"""Crew: processes that read the store side by side, each of which opens it for itself.
+"""Crew: processes that work side by side on what one command has to do, each of which opens the store to read.
 
-Nearly all the time of a long search or export goes into opening sealed records, and Python does that on one processor
-for each process. A member finds settings and key where the command found them; only what is asked and what was
-found travels, through pipes. The answers come in the order of the questions, whoever was done first.
+Nearly all the time of a long search or export goes into opening sealed records, and most of that of an import into
+sealing them; Python does that on one processor for each process. A member finds settings and key where the command
+found them; only what is asked and what was found travels, through pipes. The answers come in the order of the
+questions, whoever was done first.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import Generic, Protocol, TypeVar, cast
 
 from bot.operation_failed import OperationFailed
 from bot.operator.frames import Kind, framed, next_frame, value_in, values_in, written
@@ -28,7 +29,7 @@ from sessions.manager import SessionManager
 
 PAYS = 0.5  # seconds of reading to come that are worth the start of others
 MOST = 8  # processes
-BATCH = 200  # conversations that one process reads in one go
+BATCH = 200  # conversations that one process takes on in one go
 EACH = 2  # batches that a member was given
 AHEAD = 3  # batches under way for each member, with those that wait for their turn
 WAITING = 2  # frames of one batch that wait for their turn
@@ -38,9 +39,37 @@ _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from bot.operator.crew_membe
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+Q_co = TypeVar("Q_co", covariant=True)
 Work = Callable[[SessionManager, Sequence[Q]], AsyncGenerator[A, None]]
-"""Reads what a part of the sequence names, and gives what it found. A member gets it pickled: it holds no secret."""
-_Turn = asyncio.Queue[bytes | SessionError | None]  # the frames of one batch; None behind the last
+"""Works a batch through, and gives what comes of it. A member gets it pickled: it holds no secret."""
+_Turn = asyncio.Queue[bytes | Exception | None]  # the frames of one batch; None behind the last
+
+
+class Batches(Protocol[Q_co]):
+    """What is to be done, cut into pieces."""
+
+    async def next(self) -> Sequence[Q_co] | None:
+        """Give the next batch; None when there is no more. It is called again only when it has answered."""
+
+    def share(self) -> float:
+        """Tell how much of the whole was given so far, between 0 and 1."""
+
+
+class Cut(Generic[Q]):
+    """A sequence in batches of one size."""
+
+    def __init__(self, whole: Sequence[Q], size: int) -> None:
+        self._whole, self._size, self._given = whole, size, 0
+
+    async def next(self) -> Sequence[Q] | None:
+        """Give the next ones."""
+        batch = self._whole[self._given : self._given + self._size]
+        self._given += len(batch)
+        return batch or None
+
+    def share(self) -> float:
+        """Tell how many were given."""
+        return self._given / max(len(self._whole), 1)
 
 
 def processors() -> int:
@@ -59,11 +88,11 @@ class CrewOptions:
     pays: float = PAYS  # 0: whatever there is to read
     batch: int = BATCH
 
-    def pay(self, seconds: float, done: int, batches: int) -> bool:
-        """Tell whether what is left is worth a crew, after one process read a part of it in so many seconds."""
+    def pay(self, seconds: float, share: float) -> bool:
+        """Tell whether what is left is worth a crew, after one process did a share of it in so many seconds."""
         if self.members == 1:
             return False
-        return not self.pays or (done > 0 and seconds / done * (batches - done) > self.pays)
+        return not self.pays or (share > 0 and seconds / share * (1 - share) > self.pays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +107,35 @@ class Duty:
 async def read_together(
     sessions: SessionManager, work: Work[Q, A], whole: Sequence[Q], options: CrewOptions
 ) -> AsyncGenerator[A, None]:
-    """Work a sequence through: here, and with a crew as soon as that pays and one is ready; in order all the same.
+    """Work a sequence through, as `work_together` does."""
+    async with aclosing(work_together(sessions, work, Cut(whole, options.batch), options)) as answers:
+        async for answer in answers:
+            yield answer
+
+
+async def work_together(
+    sessions: SessionManager, work: Work[Q, A], batches: Batches[Q], options: CrewOptions
+) -> AsyncGenerator[A, None]:
+    """Work batches through: here, and with a crew as soon as that pays and one is ready; in order all the same.
 
     Raises `OperationFailed` if a member ends too early.
     """
-    batches = [whole[start : start + options.batch] for start in range(0, len(whole), options.batch)]
     crew: _Crew[Q, A] | None = None
     alone, began = False, time.monotonic()
     async with AsyncExitStack() as stack:
-        for done, batch in enumerate(batches):
-            if not alone and crew is None and options.pay(time.monotonic() - began, done, len(batches)):
+        while True:
+            if not alone and crew is None and options.pay(time.monotonic() - began, batches.share()):
                 try:
                     crew = await stack.enter_async_context(_crew(work, options))
                 except OSError:  # there may be no room for more processes
                     alone = True
             if crew is not None and (crew.ready or not options.pays):
-                async with aclosing(crew.read(batches[done:])) as answers:
+                async with aclosing(crew.work(batches)) as answers:
                     async for answer in answers:
                         yield answer
+                return
+            batch = await batches.next()
+            if batch is None:
                 return
             async with aclosing(work(sessions, batch)) as found:
                 async for answer in found:
@@ -176,44 +216,76 @@ class _Crew(Generic[Q, A]):
         """Whether one has opened the store, or failed to."""
         return any(member.opened.done() for member in self._members)
 
-    async def read(self, batches: Sequence[Sequence[Q]]) -> AsyncGenerator[A, None]:
+    async def work(self, batches: Batches[Q]) -> AsyncGenerator[A, None]:
         """Have batches worked through; at most a few of them are under way."""
-        turns: asyncio.Queue[_Turn] = asyncio.Queue()
-        room = asyncio.Semaphore(AHEAD * len(self._members))
-        left = iter(batches)
-        lanes = [asyncio.create_task(_serve(member, left, turns, room)) for member in self._members]
+        turns = _Turns(batches, AHEAD * len(self._members))
+        lanes = [asyncio.create_task(_serve(member, turns)) for member in self._members]
         try:
-            for _ in batches:
-                turn = await turns.get()
+            while (turn := await turns.get()) is not None:
                 while (frame := await turn.get()) is not None:
-                    if isinstance(frame, SessionError):
+                    if isinstance(frame, Exception):
                         raise frame
                     for answer in values_in(frame):
                         yield cast("A", answer)
-                room.release()
+                turns.room.release()
         finally:
             for lane in lanes:
                 lane.cancel()
             await asyncio.gather(*lanes, return_exceptions=True)
 
 
-async def _serve(
-    member: _Member, batches: Iterator[object], turns: asyncio.Queue[_Turn], room: asyncio.Semaphore
-) -> None:
+class _Turns:
+    """The places of batches in their order, in which their answers are put by whoever works them through."""
+
+    def __init__(self, batches: Batches[object], ahead: int) -> None:
+        self._batches, self.room = batches, asyncio.Semaphore(ahead)
+        self._queue: asyncio.Queue[_Turn | None] = asyncio.Queue()
+        self._next = asyncio.Lock()
+        self._ended = False
+
+    async def get(self) -> _Turn | None:
+        """Wait for the next place; None behind the last one."""
+        return await self._queue.get()
+
+    async def take(self) -> tuple[_Turn, Sequence[object]] | None:
+        """Take on the next batch; None when there is no more. An error in giving it has a place like an answer."""
+        await self.room.acquire()
+        async with self._next:
+            try:
+                batch = None if self._ended else await self._batches.next()
+            except Exception as error:  # noqa: BLE001  # for whoever waits for answers
+                self.refuse(error)
+                batch = None
+            if batch is not None:
+                turn: _Turn = asyncio.Queue(WAITING)
+                self._queue.put_nowait(turn)
+                return turn, batch
+            if not self._ended:
+                self._ended = True
+                self._queue.put_nowait(None)
+        self.room.release()
+        return None
+
+    def refuse(self, error: Exception) -> None:
+        """Have the work end with an error once all that comes before has its answers."""
+        turn: _Turn = asyncio.Queue()
+        turn.put_nowait(error)
+        self._queue.put_nowait(turn)
+
+
+async def _serve(member: _Member, turns: _Turns) -> None:
     """Give one member a batch after the other, and its answers a place in the order of batches."""
     asked: deque[_Turn] = deque()
     try:
         await member.opened
         while True:
             # The next one as well, if there is room for it: the member goes on without a pause.
-            while not asked or (len(asked) < EACH and not room.locked()):
-                await room.acquire()
-                batch = next(batches, None)
-                if batch is None:
-                    room.release()
+            while not asked or (len(asked) < EACH and not turns.room.locked()):
+                taken = await turns.take()
+                if taken is None:
                     break
-                asked.append(asyncio.Queue(WAITING))
-                turns.put_nowait(asked[-1])
+                turn, batch = taken
+                asked.append(turn)
                 await member.ask(framed(Kind.asked, written(batch)))
             if not asked:
                 return
@@ -221,10 +293,10 @@ async def _serve(
                 await asked[0].put(frame)
             await asked.popleft().put(None)
     except SessionError as error:
-        if not asked:
-            asked.append(asyncio.Queue())
-            turns.put_nowait(asked[0])
-        await asked[0].put(error)
+        if asked:
+            await asked[0].put(error)
+        else:
+            turns.refuse(error)
 
 
 @asynccontextmanager

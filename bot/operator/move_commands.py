@@ -113,13 +113,18 @@ def import_(
     if person is not None and user is not None:
         raise click.UsageError("Use only one of --person and --user.")
     from bot.operation_table import OPERATIONS
+    from bot.operator.crew import CrewOptions
     from bot.operator.errand import run
     from bot.operator.importing import Offered, import_sessions
 
     offered = Offered(files=named, folder=folder, new_ids=new_id, title=title, person=person, user=user)
     return run(
         lambda settings: import_sessions(
-            settings, OPERATIONS, offered, lambda: _passphrase(passphrase_file, new=False, anywhere=passphrase)
+            settings,
+            OPERATIONS,
+            offered,
+            lambda: _passphrase(passphrase_file, new=False, anywhere=passphrase),
+            CrewOptions(home=home, config_file=config),
         ),
         home=home,
         config_file=config,

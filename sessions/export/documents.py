@@ -49,6 +49,11 @@ class Documents:
         self._lines = self._bytes = 0  # before what is held
         self._misses = 0  # conversations since the last one that was read by `quick`
 
+    @property
+    def bytes_read(self) -> int:
+        """How much of the source was read."""
+        return self._bytes
+
     def __iter__(self) -> Iterator[tuple[str, object]]:
         """Go through the file once."""
         first = self._next()

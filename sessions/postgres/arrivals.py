@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sessions.arrival_codec import decode_arrival, encode_arrival
+from sessions.arrival_codec import decode_arrival
 from sessions.errors import InvalidValue
 from sessions.landing import TOGETHER, check_new, check_whole, places
 from sessions.postgres.changes import LINK, insert_entries, insert_messages, insert_sessions
@@ -19,7 +19,7 @@ from sessions.postgres.connections import Connection
 from sessions.postgres.keyring import expect_key
 from sessions.postgres.post import put
 from sessions.postgres.rows import affected
-from sessions.records import Arrival, EntryRow, Mail, MessageRow, record_id
+from sessions.records import ArrivalRow, EntryRow, Mail, MessageRow, record_id
 from sessions.store import Recount
 
 GIVEN_UP: Final = "arriving IS NULL OR arriving < now() - interval '1 day'"
@@ -47,11 +47,11 @@ async def stage(
     numbers: Sequence[int],
     messages: Sequence[MessageRow],
     entries: Sequence[EntryRow],
-    arrivals: Sequence[Arrival],
+    arrivals: Sequence[ArrivalRow],
     connection: Connection,
 ) -> None:
     """Store pieces of conversations that nobody sees yet."""
-    await _check_new([arrival.row.id for arrival in arrivals], connection)
+    await _check_new([arrival.id for arrival in arrivals], connection)
     await _all_of(_EXPECT, numbers, connection)
     await connection.fetch(_TAKE_UP_TO, max(numbers, default=0))
     await insert_messages(messages, connection)
@@ -94,5 +94,5 @@ async def _check_new(ids: Sequence[str], connection: Connection) -> None:
     check_new(ids, [found for (found,) in await connection.fetch(_THERE, list(ids))])
 
 
-def _waiting(arrival: Arrival) -> EntryRow:
-    return EntryRow(record_id(arrival.row.number, 0), 0, 0, encode_arrival(arrival))
+def _waiting(arrival: ArrivalRow) -> EntryRow:
+    return EntryRow(record_id(arrival.number, 0), 0, 0, arrival.body)

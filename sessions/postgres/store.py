@@ -21,7 +21,7 @@ from sessions.postgres.resealing import reseal
 from sessions.postgres.units import Units
 from sessions.postgres.workers import Workers
 from sessions.records import (
-    Arrival,
+    ArrivalRow,
     AuditRow,
     Census,
     Change,
@@ -162,11 +162,11 @@ class PostgresStore:
         await self._writing.write(partial(apply, tuple(changes), recount, mail))
 
     async def stage(
-        self, messages: Sequence[MessageRow], entries: Sequence[EntryRow] = (), arrivals: Sequence[Arrival] = ()
+        self, messages: Sequence[MessageRow], entries: Sequence[EntryRow] = (), arrivals: Sequence[ArrivalRow] = ()
     ) -> None:
         """Store pieces of sessions that nobody sees yet."""
         numbers = {number_of(message.id) for message in messages}
-        numbers |= {number_of(entry.id) for entry in entries} | {arrival.row.number for arrival in arrivals}
+        numbers |= {number_of(entry.id) for entry in entries} | {arrival.number for arrival in arrivals}
         self._arriving |= numbers
         await self._writing.write(
             partial(arrived.stage, sorted(self._arriving), tuple(messages), tuple(entries), tuple(arrivals))

@@ -11,9 +11,9 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from sessions.arrival_codec import decode_arrival, encode_arrival
+from sessions.arrival_codec import decode_arrival
 from sessions.landing import TOGETHER, check_new, check_whole, places
-from sessions.records import Arrival, EntryRow, Mail, MessageRow, record_id
+from sessions.records import ArrivalRow, EntryRow, Mail, MessageRow, record_id
 from sessions.sqlite.changes import INSERT_ENTRIES, INSERT_MESSAGES, insert_many, insert_sessions, refusals
 from sessions.sqlite.counts import count_anew
 from sessions.sqlite.keyring import expect_key
@@ -32,12 +32,12 @@ def stage(
     numbers: Sequence[int],
     messages: Sequence[MessageRow],
     entries: Sequence[EntryRow],
-    arrivals: Sequence[Arrival],
+    arrivals: Sequence[ArrivalRow],
     connection: sqlite3.Connection,
 ) -> None:
     """Store pieces of conversations that nobody sees yet."""
-    _check_new([arrival.row.id for arrival in arrivals], connection)
-    known = {arrival.row.number for arrival in arrivals}
+    _check_new([arrival.id for arrival in arrivals], connection)
+    known = {arrival.number for arrival in arrivals}
     with refusals():
         insert_many(_EXPECT, [(number,) for number in numbers], connection)
         insert_many(INSERT_MESSAGES, messages, connection)
@@ -81,5 +81,5 @@ def _among(sql: str, values: Sequence[int | str | bytes], connection: sqlite3.Co
     return connection.execute(sql.format(", ".join("?" * len(values))), values).fetchall()
 
 
-def _waiting(arrival: Arrival) -> EntryRow:
-    return EntryRow(record_id(arrival.row.number, 0), 0, 0, encode_arrival(arrival))
+def _waiting(arrival: ArrivalRow) -> EntryRow:
+    return EntryRow(record_id(arrival.number, 0), 0, 0, arrival.body)

@@ -16,7 +16,8 @@ from sessions.errors import NoStoreYet, StaleSession, StoreError, StoreReadOnly,
 from sessions.records import (
     MAX_NUMBER,
     MAX_SEQUENCE,
-    Arrival,
+    SEQUENCE_BITS,
+    ArrivalRow,
     AuditRow,
     Census,
     Change,
@@ -186,13 +187,13 @@ class SqliteStore:
         await self._writer.submit(partial(apply, tuple(changes), recount, mail))
 
     async def stage(
-        self, messages: Sequence[MessageRow], entries: Sequence[EntryRow] = (), arrivals: Sequence[Arrival] = ()
+        self, messages: Sequence[MessageRow], entries: Sequence[EntryRow] = (), arrivals: Sequence[ArrivalRow] = ()
     ) -> None:
         """Store pieces of sessions that nobody sees yet."""
         numbers = sorted(
-            {number_of(message.id) for message in messages}
+            {message[0] >> SEQUENCE_BITS for message in messages}
             | {number_of(entry.id) for entry in entries}
-            | {arrival.row.number for arrival in arrivals}
+            | {arrival.number for arrival in arrivals}
         )
         self._arriving.update(numbers)
         await self._writer.submit(partial(arrived.stage, numbers, messages, entries, arrivals))

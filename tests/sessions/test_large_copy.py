@@ -16,7 +16,7 @@ from sessions.postgres.changes import insert_messages
 from sessions.postgres.connections import Connection, Row, Value
 from sessions.postgres.resealing import reseal
 from sessions.postgres.store import PostgresStore
-from sessions.records import Arrival, Change, EntryRow, MessageFields, MessageRow, Resealing
+from sessions.records import ArrivalRow, Change, EntryRow, MessageFields, MessageRow, Resealing
 from sessions.sqlite.store import SqliteStore
 from sessions.store_copy import StoreCopy, both_open
 from tests.conftest import ManualClock
@@ -32,7 +32,7 @@ class Watched(PostgresStore):
     most = 0
 
     async def stage(
-        self, messages: Sequence[MessageRow], entries: Sequence[EntryRow] = (), arrivals: Sequence[Arrival] = ()
+        self, messages: Sequence[MessageRow], entries: Sequence[EntryRow] = (), arrivals: Sequence[ArrivalRow] = ()
     ) -> None:
         self.most = max(self.most, sum(len(message.body) for message in messages))
         await super().stage(messages, entries, arrivals)

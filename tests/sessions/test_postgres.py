@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sessions.arrival_codec import waiting
 from sessions.errors import InvalidValue, StaleSession, StoreError, StoreFull, StoreReadOnly, StoreTooNew, Tampered
 from sessions.manager import SessionManager
 from sessions.postgres import schema
@@ -119,7 +120,7 @@ async def test_numbers_are_never_given_twice(database: str) -> None:
     """Two programs take numbers at once, and one of them takes in sessions that bring theirs along."""
 
     async def come_in(store: PostgresStore, number: int) -> None:
-        await store.stage([message(number, 1)], arrivals=[Arrival(row(number), None)])
+        await store.stage([message(number, 1)], arrivals=[waiting(Arrival(row(number), None))])
         await store.land([number], one_more)
 
     async with two(database) as stores:
@@ -167,7 +168,7 @@ async def test_what_one_program_stages_another_does_not_sweep(database: str) -> 
         async with opened(PostgresStore(database)) as second:
             assert await second.sweep_erased() == 0
             assert await second.orphans() == 0
-        await first.stage([message(7, 2)], arrivals=[Arrival(row(7, head=2, stored=2, entries=1), None)])
+        await first.stage([message(7, 2)], arrivals=[waiting(Arrival(row(7, head=2, stored=2, entries=1), None))])
         await first.land([7], one_more)
         assert await positions(first, 7) == [1, 2]
 
@@ -175,7 +176,7 @@ async def test_what_one_program_stages_another_does_not_sweep(database: str) -> 
 async def test_what_a_dead_program_staged_goes_after_a_day(database: str, postgres: PostgresServer) -> None:
     """What nobody has added to for a day is removed, and can not be let in any more."""
     async with opened(PostgresStore(database)) as first:
-        await first.stage([message(7, 1)], arrivals=[Arrival(row(7), None)])
+        await first.stage([message(7, 1)], arrivals=[waiting(Arrival(row(7), None))])
         async with opened(PostgresStore(database)) as second:
             postgres.execute("UPDATE palaver.erasure SET arriving = now() - interval '25 hours'", address=database)
             assert await second.sweep_erased() == 1
