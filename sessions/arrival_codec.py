@@ -6,10 +6,10 @@ It lies there for the time of one import only, and is read by the program that w
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import fields
-from itertools import accumulate, pairwise
 from operator import attrgetter, itemgetter
-from typing import Any, Final
+from typing import Final
 
 from sessions.errors import Tampered
 from sessions.records import Arrival, ArrivalRow, SessionRow
@@ -21,33 +21,46 @@ _NUMBERS: Final = tuple(field.name for field in fields(SessionRow) if field.name
 _NEVER: Final = -(1 << 63)  # stands for no time
 _SAME: Final = (1 << 32) - 1  # stands for the length of a piece that is as in the row before
 _HEAD: Final = struct.Struct(f">{len(_NUMBERS)}q{len(_PIECES)}I")
-_SOURCE: Final = struct.Struct(">q")
+_BEGIN: Final = struct.Struct(">?I")  # whether there is another row, and how many sources
 _numbers, _pieces = attrgetter(*_NUMBERS), attrgetter(*_PIECES)
 _in_order = itemgetter(*((*_NUMBERS, *_PIECES).index(field.name) for field in fields(SessionRow)))
 _RESET: Final = _NUMBERS.index("next_reset_at")
 
 
 def waiting(arrival: Arrival) -> ArrivalRow:
-    """Pack an arrival: its row, the other one if there is one, of which only what differs, and the sources."""
-    row, other = arrival.row, arrival.instead
+    """Pack an arrival: its sources, its row, and of the other one, if there is one, what differs."""
+    row, other, sources = arrival
     pieces = _encoded(row)
-    body = [bytes((other is not None,)), _packed(row, pieces, None)]
+    body = [_BEGIN.pack(other is not None, len(sources)), *(source.to_bytes(8, "big") for source in sources)]
+    body.append(_packed(row, pieces))
     if other is not None:
-        body.append(_packed(other, _encoded(other), pieces))
-    body += map(_SOURCE.pack, arrival.sources)
+        its = _encoded(other)
+        body.append(_packed(other, [None if one == known else one for one, known in zip(its, pieces, strict=True)]))
     return ArrivalRow(row.number, row.id, b"".join(body))
 
 
-def decode_arrival(body: bytes) -> Arrival:
-    """Read what `waiting` made. Raises `Tampered`."""
-    try:
-        row, pieces, at = _unpacked(body, 1, ())
-        instead: SessionRow | None = None
-        if body[0]:
-            instead, _, at = _unpacked(body, at, pieces)
-        return Arrival(row, instead, tuple(source for (source,) in _SOURCE.iter_unpack(body[at:])))
-    except (struct.error, IndexError, ValueError):
-        raise Tampered("a conversation that comes in") from None
+class WaitingArrival:
+    """An arrival that has waited; its other row is read only when somebody asks. Raises `Tampered`."""
+
+    __slots__ = ("_body", "_end", "_other", "_pieces", "row", "sources")
+
+    def __init__(self, body: bytes) -> None:
+        try:
+            self._other, count = _BEGIN.unpack_from(body)
+            at = _BEGIN.size + 8 * count
+            self.sources = struct.unpack_from(f">{count}q", body, _BEGIN.size) if count else ()
+            self._body = body
+            self.row, self._pieces, self._end = _unpacked(body, at, ())
+        except (struct.error, ValueError):
+            raise Tampered("a conversation that comes in") from None
+
+    @property
+    def instead(self) -> SessionRow | None:
+        """The row to take if the key has a current session by now."""
+        try:
+            return _unpacked(self._body, self._end, self._pieces)[0] if self._other else None
+        except (struct.error, ValueError):
+            raise Tampered("a conversation that comes in") from None
 
 
 def _encoded(row: SessionRow) -> list[bytes]:
@@ -55,28 +68,31 @@ def _encoded(row: SessionRow) -> list[bytes]:
     return [session_id.encode(), status.encode(), *blobs]
 
 
-def _packed(row: SessionRow, pieces: list[bytes], before: list[bytes] | None) -> bytes:
+def _packed(row: SessionRow, pieces: Sequence[bytes | None]) -> bytes:
+    """Pack a row and its pieces; None stands for one that is as in the row before."""
     numbers = list(_numbers(row))
     if numbers[_RESET] is None:
         numbers[_RESET] = _NEVER
-    if before is None:
-        return _HEAD.pack(*numbers, *map(len, pieces)) + b"".join(pieces)
-    differing = [piece if piece != known else None for piece, known in zip(pieces, before, strict=True)]
-    lengths = [_SAME if piece is None else len(piece) for piece in differing]
-    return _HEAD.pack(*numbers, *lengths) + b"".join(filter(None, differing))
+    lengths = [_SAME if piece is None else len(piece) for piece in pieces]
+    return _HEAD.pack(*numbers, *lengths) + b"".join(filter(None, pieces))
 
 
-def _unpacked(body: bytes, at: int, before: tuple[bytes, ...]) -> tuple[SessionRow, tuple[bytes, ...], int]:
-    """Give the row that begins there, its pieces, and where it ends."""
-    found: tuple[Any, ...] = _HEAD.unpack_from(body, at)
-    numbers, lengths = list(found[: len(_NUMBERS)]), found[len(_NUMBERS) :]
+def _unpacked(body: bytes, at: int, known: Sequence[bytes]) -> tuple[SessionRow, Sequence[bytes], int]:
+    """Give the row that begins there, its pieces, and where it ends. Raises `struct.error` or `ValueError`."""
+    numbers = list(_HEAD.unpack_from(body, at))
+    lengths = numbers[len(_NUMBERS) :]
+    del numbers[len(_NUMBERS) :]
     if numbers[_RESET] == _NEVER:
         numbers[_RESET] = None
-    own = (length for length in lengths if length != _SAME)
-    bounds = list(accumulate(own, initial=at + _HEAD.size))
-    if bounds[-1] > len(body):
+    at += _HEAD.size
+    pieces: list[bytes] = []
+    for length in lengths:
+        if length == _SAME and known:
+            pieces.append(known[len(pieces)])
+        else:
+            pieces.append(body[at : at + length])
+            at += length
+    if at > len(body):
         raise ValueError("it ends too early")
-    cut = iter([body[start:end] for start, end in pairwise(bounds)])
-    pieces = tuple(before[n] if length == _SAME else next(cut) for n, length in enumerate(lengths))
     session_id, status, *blobs = pieces
-    return SessionRow(*_in_order((*numbers, session_id.decode(), status.decode(), *blobs))), pieces, bounds[-1]
+    return SessionRow(*_in_order((*numbers, session_id.decode(), status.decode(), *blobs))), pieces, at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import Sequence
@@ -18,11 +19,14 @@ from config.errors import SettingsError
 from sessions.errors import SessionError
 from sessions.manager import SessionManager
 
+COLLECT = 100_000  # new objects between two looks for rings of them; of those that stay there are few
 SOON, MUCH = 0.05, 1 << 18  # seconds that an answer waits for others, and bytes that do
 
 
 def main() -> int:
     """Answer what comes on standard input; nothing but answers goes to what was standard output."""
+    gc.freeze()
+    gc.set_threshold(COLLECT)
     with os.fdopen(os.dup(1), "wb") as out, os.fdopen(os.dup(0), "rb") as asked:
         os.dup2(2, 1)
         with suppress(BrokenPipeError):  # nobody listens any more

@@ -22,7 +22,7 @@ from bot.control import Answer
 from bot.operations import Operation, Operations
 from bot.operator.crew import CrewOptions, work_together
 from bot.operator.offered_files import files_of, keys_of
-from bot.operator.offered_pieces import OfferedPieces, Unread
+from bot.operator.offered_pieces import OfferedPieces
 from bot.operator.progress_bar import progress
 from bot.operator.sealing import SealingWork
 from bot.shell import tell
@@ -33,7 +33,7 @@ from sessions.address import Address, ChatKind
 from sessions.arrivals import Imported
 from sessions.catalogue import Wanted
 from sessions.errors import NotFound
-from sessions.export.documents import Quick
+from sessions.export.cuts import OtherLayout
 from sessions.keys import Passphrase
 from sessions.manager import SessionManager
 from sessions.message import JsonValue
@@ -95,23 +95,17 @@ async def take_in(sessions: SessionManager, request: Request, crew: CrewOptions 
     """Import files, with others where that pays. Raises `InvalidValue` naming file and field; nothing came in then."""
     owner = await _owner(sessions, request)
     try:
-        done = await _take_in(sessions, request, owner, Unread, crew)
-    except _LaidOutOtherwise:  # a rare file, read with more care, as it comes
-        from bot.operator.quick_reader import read_quickly
-
-        done = await _take_in(sessions, request, owner, read_quickly, ALONE)
+        done = await _take_in(sessions, request, owner, crew)
+    except OtherLayout:  # a rare file, which is read with more care then
+        done = await _take_in(sessions, request, owner, ALONE, cut=False)
     return {"sessions": done.sessions, "messages": done.messages, "ids": list(done.ids)}
 
 
 IMPORT_OPERATIONS: Mapping[str, Operation] = {IMPORT: take_in}
 
 
-class _LaidOutOtherwise(Exception):  # the file may be right all the same
-    """A line that divides conversations of our archives stands within one in this."""
-
-
 async def _take_in(
-    sessions: SessionManager, request: Request, owner: Address | None, quick: Quick, crew: CrewOptions
+    sessions: SessionManager, request: Request, owner: Address | None, crew: CrewOptions, *, cut: bool = True
 ) -> Imported:
     folder, title = optional_text_of(request, "folder"), optional_text_of(request, "title")
     files = files_of(None if folder is None else Path(folder), [Path(one) for one in texts_of(request, "files")])
@@ -127,8 +121,8 @@ async def _take_in(
                     object_of(request, "keys"),
                     arrivals.numbers_for,
                     batch=crew.batch,
-                    quick=quick,
                     single=title is not None,
+                    cut=cut,
                 )
             )
         )
@@ -141,7 +135,7 @@ async def _take_in(
         answers = await stack.enter_async_context(aclosing(work_together(sessions, work, pieces, crew)))
         async for where, part in answers:
             if part is None:
-                raise _LaidOutOtherwise
+                raise OtherLayout
             await arrivals.take(part, where=where)
     return arrivals.done()
 

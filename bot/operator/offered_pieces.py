@@ -1,35 +1,42 @@
-"""OfferedPieces: the conversations of files, cut out one by one, some at a time.
+"""OfferedPieces: the conversations of files, one by one, some at a time.
 
-Finding the line that divides two conversations of an archive takes a hundredth of the time of parsing them, so that
-is left to whoever works them through. What stands in a file that is laid out otherwise is parsed here.
+What an archive of ours holds is only cut here, and parsed by whoever works the pieces through: from the file itself,
+unless that is encrypted. Other files are parsed here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+import os
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from bot.operator.offered_files import opened
 from sessions.errors import InvalidValue
-from sessions.export.documents import Documents, Quick
+from sessions.export.cuts import OtherLayout, cuts
+from sessions.export.documents import Documents
 from sessions.message import JsonValue
 from sessions.undisturbed import undisturbed
 
 MOST: Final = 1 << 20  # bytes of a batch, beyond which it takes no more
+_State = tuple[int, int, int, int]  # of a file: device, inode, size, time of the last change
 
 
 class Unread(NamedTuple):
-    """The text of one conversation, if the file is laid out as ours are."""
+    """The text of what should be one conversation: where in a file it stands, or itself."""
 
-    text: str
+    path: str
+    state: _State
+    offset: int
+    length: int
+    text: bytes | None  # what can not be read there
 
 
 class Piece(NamedTuple):
     """A conversation that is to come in: its file, its place in there, its number in the store, and the words.
 
-    These are a text, or what was parsed of one.
+    These are parsed, or `Unread`.
     """
 
     file: str
@@ -39,9 +46,9 @@ class Piece(NamedTuple):
 
 
 class OfferedPieces:
-    """Cuts the conversations out, in their order, as many as `batch` at a time.
+    """Gives the conversations in their order, as many as `batch` at a time.
 
-    `quick` makes something of the text between two dividing lines. With `single` there may be one conversation only.
+    With `single` there may be one only. With `cut` a file may turn out to be laid out otherwise than it seemed.
     """
 
     def __init__(
@@ -51,28 +58,27 @@ class OfferedPieces:
         numbers_for: Callable[[int], Awaitable[Sequence[int]]],
         *,
         batch: int,
-        quick: Quick,
         single: bool,
+        cut: bool,
     ) -> None:
         self._files, self._keys, self._numbers_for = files, keys, numbers_for
-        self._batch, self._quick, self._single = batch, quick, single
+        self._batch, self._single, self._cut = batch, single, cut
         self._pieces = self._each()
         self._whole = sum(path.stat().st_size for path in files)
-        self._before = self._count = 0  # bytes of files that are done with; conversations
-        self._documents: Documents | None = None
+        self._before = self._read = self._count = 0  # bytes of files before this one, and of this; conversations
 
     async def next(self) -> Sequence[Piece] | None:
-        """Cut out some more; None when there is no more. Raises `InvalidValue` naming the file."""
+        """Give some more; None when there is no more. Raises `InvalidValue` naming the file, or `OtherLayout`."""
         # On a thread, which is waited for: nobody may close a file that is being read.
         some, cancelled = await undisturbed(asyncio.to_thread(self._some))
         if cancelled:
             raise asyncio.CancelledError
-        numbers = await self._numbers_for(len(some))
+        numbers = await self._numbers_for(len(some)) if some else ()
         return [piece._replace(number=number) for piece, number in zip(some, numbers, strict=True)] or None
 
     def share(self) -> float:
         """Tell how much of the files was read."""
-        return min(self._read() / max(self._whole, 1), 1)
+        return min((self._before + self._read) / max(self._whole, 1), 1)
 
     def close(self) -> None:
         """Close the file that is open."""
@@ -80,30 +86,102 @@ class OfferedPieces:
 
     def _some(self) -> list[Piece]:
         some: list[Piece] = []
-        began = self._read()
+        began = self._before + self._read
         for piece in self._pieces:
             some.append(piece)
-            if len(some) == self._batch or self._read() - began > MOST:
+            if len(some) == self._batch or self._before + self._read - began > MOST:
                 break
         return some
 
-    def _read(self) -> int:
-        return self._before + (0 if self._documents is None else self._documents.bytes_read)
+    def _each(self) -> Generator[Piece, None, None]:
+        for path in self._files:
+            try:
+                yield from self._of(path)
+            except InvalidValue as error:
+                raise InvalidValue(f"{path.name}: {error}") from None
+            self._before, self._read = self._before + self._read, 0
 
-    def _count_one(self) -> None:
+    def _of(self, path: Path) -> Iterator[Piece]:
+        before = self._count
+        if self._cut:
+            try:
+                yield from self._cut_out(path)
+            except OtherLayout:
+                if self._count > before:
+                    raise
+            else:
+                return
+        yield from self._parsed(path)
+
+    def _cut_out(self, path: Path) -> Iterator[Piece]:
+        key = self._key(path)
+        with opened(path, key) as source:
+            state = _state(path.stat())
+            for index, (offset, text) in enumerate(cuts(source)):
+                self._read = offset + len(text)
+                value = Unread(str(path), state, offset, len(text), None if key is None else text)
+                yield self._counted(Piece(path.name, f"sessions[{index}]", 0, value))
+
+    def _parsed(self, path: Path) -> Iterator[Piece]:
+        from bot.operator.quick_reader import read_quickly  # 40 ms, so only where something is imported
+
+        with opened(path, self._key(path)) as source:
+            documents = Documents(source, quick=read_quickly)
+            for where, value in documents:
+                self._read = documents.bytes_read
+                yield self._counted(Piece(path.name, where, 0, value))
+
+    def _counted(self, piece: Piece) -> Piece:
         self._count += 1
         if self._single and self._count > 1:
             raise InvalidValue("--title is for a single conversation, and there are several")
+        return piece
 
-    def _each(self) -> Generator[Piece, None, None]:
-        for path in self._files:
-            key = self._keys.get(str(path))
-            with opened(path, key if isinstance(key, str) else None) as source:
-                self._documents = Documents(source, quick=self._quick)
-                try:
-                    for where, value in self._documents:
-                        self._count_one()
-                        yield Piece(path.name, where, 0, value)
-                except InvalidValue as error:
-                    raise InvalidValue(f"{path.name}: {error}") from None
-                self._before, self._documents = self._read(), None
+    def _key(self, path: Path) -> str | None:
+        key = self._keys.get(str(path))
+        return key if isinstance(key, str) else None
+
+
+class Texts:
+    """Reads texts that were cut out of files, of which it keeps one open."""
+
+    def __init__(self) -> None:
+        self._path, self._file = "", -1
+
+    def __enter__(self) -> Texts:
+        """Nothing is open yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def of(self, one: Unread) -> bytes:
+        """Give the text. Raises `InvalidValue` where the file was changed meanwhile."""
+        if one.text is not None:
+            return one.text
+        if one.path != self._path:
+            self._open(one)
+        text = os.pread(self._file, one.length, one.offset)
+        while len(text) < one.length and (more := os.pread(self._file, one.length - len(text), one.offset + len(text))):
+            text += more
+        return text
+
+    def _open(self, one: Unread) -> None:
+        self._close()
+        try:
+            self._file = os.open(one.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            self._path = one.path
+            state = _state(os.fstat(self._file))
+        except OSError as error:
+            raise InvalidValue(f"it can not be read any more ({error.strerror})") from None
+        if state != one.state:
+            raise InvalidValue("it was changed while it was read; try again")
+
+    def _close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+        self._path, self._file = "", -1
+
+
+def _state(stat: os.stat_result) -> _State:
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -25,7 +25,7 @@ from sessions.message import MAX_CONTENT, KindName, Message, RoleName, Usage
 from sessions.scope import Scope
 from sessions.session import Session, Status
 
-_ESCAPED_COLON: Final = "\\u003"  # and some other signs that nobody needs to escape
+_ESCAPED_COLON: Final = b"\\u003"  # and some other signs that nobody needs to escape
 _TIME: Final = 2  # colons in a time
 _FIXED: Final = 9 + 14 + 3 + 4 * _TIME  # of a document, its session and their usage; and in their times
 _new = tuple.__new__  # half the time of the constructors of named tuples
@@ -109,11 +109,12 @@ class _Document(_Shape):
 _DECODER: Final = Decoder(_Document)
 
 
-def read_quickly(text: str) -> Transcript | None:
+def read_quickly(text: str | bytes) -> Transcript | None:
     """Read a conversation from the text of one JSON document, or give None if that takes the careful reader."""
     try:
-        found = _DECODER.decode(text)
-        if _ESCAPED_COLON in text or text.count(":") != _colons(found):
+        data = text.encode() if isinstance(text, str) else text
+        found = _DECODER.decode(data)
+        if _ESCAPED_COLON in data or data.count(b":") != _colons(found):
             return None
         return _transcript(found)
     except (ValueError, OverflowError, RecursionError, InvalidValue):

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Final, NamedTuple
 
-from bot.operator.offered_pieces import Piece, Unread
+from bot.operator.offered_pieces import Piece, Texts, Unread
 from sessions.address import Address, ChatKind
 from sessions.arrival_sealer import Identity, Sealed
 from sessions.errors import InvalidValue
@@ -74,14 +74,15 @@ class SealingWork:
     def _read(self, pieces: Sequence[Piece]) -> tuple[list[_Found], InvalidValue | None]:
         """Parse conversations up to one that is not whole, or can not be taken in."""
         found: list[_Found] = []
-        for piece in pieces:
-            try:
-                transcript = _transcript(piece)
-                found.append(_Found(piece, transcript, self.owner or _claimed(transcript) or self.console))
-            except _NotWhole:
-                break
-            except InvalidValue as error:
-                return found, InvalidValue(f"{piece.file}: {error}")
+        with Texts() as texts:
+            for piece in pieces:
+                try:
+                    transcript = _transcript(piece, texts)
+                    found.append(_Found(piece, transcript, self.owner or _claimed(transcript) or self.console))
+                except _NotWhole:
+                    break
+                except InvalidValue as error:
+                    return found, InvalidValue(f"{piece.file}: {error}")
         return found, None
 
 
@@ -89,21 +90,23 @@ class _NotWhole(Exception):  # the file may be right all the same
     """What stands between two dividing lines is no conversation."""
 
 
-def _transcript(piece: Piece) -> Transcript:
+def _transcript(piece: Piece, texts: Texts) -> Transcript:
     if isinstance(piece.value, Transcript):
         return piece.value
     if not isinstance(piece.value, Unread):
         return read_any(piece.value, piece.where)
     from bot.operator.quick_reader import read_quickly  # 40 ms, so only where something is imported
 
-    return read_quickly(piece.value.text) or read_any(_parsed(piece.value.text), piece.where)
+    text = texts.of(piece.value)
+    return read_quickly(text) or read_any(_parsed(text), piece.where)
 
 
-def _parsed(text: str) -> object:
+def _parsed(data: bytes) -> object:
     """Parse a text that holds one value and nothing else."""
     try:
+        text = data.decode()
         value, end = value_at(text, 0)
-    except (json.JSONDecodeError, RecursionError):
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         raise _NotWhole from None
     if text[end:].strip(BLANKS):
         raise _NotWhole

@@ -21,6 +21,7 @@ from sessions.export.transcript import Transcript
 FORMAT = "palaver-archive"
 VERSION = 1
 BETWEEN = "\n,\n"  # what divides conversations; each ends its own last line
+END = "]}\n"  # what stands behind the last one
 
 
 class ArchiveText:
@@ -46,4 +47,4 @@ class ArchiveText:
 
     def end(self) -> str:
         """Give what stands behind the last conversation."""
-        return "]}\n"
+        return END

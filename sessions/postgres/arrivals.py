@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sessions.arrival_codec import decode_arrival
+from sessions.arrival_codec import WaitingArrival
 from sessions.errors import InvalidValue
 from sessions.landing import TOGETHER, check_new, check_whole, places
 from sessions.postgres.changes import LINK, insert_entries, insert_messages, insert_sessions
@@ -78,7 +78,7 @@ async def _all_of(sql: str, numbers: Sequence[int], connection: Connection) -> N
 
 async def _land_some(numbers: Sequence[int], connection: Connection) -> None:
     found = await connection.fetch(_WAITING, list(numbers), [record_id(number, 0) for number in numbers])
-    arrivals = sorted((decode_arrival(body) for (body,) in found), key=lambda arrival: arrival.row.number)
+    arrivals = sorted((WaitingArrival(body) for (body,) in found), key=lambda arrival: arrival.row.number)
     check_whole(arrivals, numbers)
     await _check_new([arrival.row.id for arrival in arrivals], connection)
     for wrapped in {arrival.row.wrapped[:10]: arrival.row.wrapped for arrival in arrivals}.values():

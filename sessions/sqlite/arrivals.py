@@ -8,10 +8,11 @@ goes while the row is not there yet.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sessions.arrival_codec import decode_arrival
+from sessions.arrival_codec import WaitingArrival
 from sessions.landing import TOGETHER, check_new, check_whole, places
 from sessions.records import ArrivalRow, EntryRow, Mail, MessageRow, record_id
 from sessions.sqlite.changes import INSERT_ENTRIES, INSERT_MESSAGES, insert_many, insert_sessions, refusals
@@ -20,6 +21,7 @@ from sessions.sqlite.keyring import expect_key
 from sessions.sqlite.post import put
 from sessions.store import Recount
 
+ROOM = 16_384  # KiB
 _EXPECT = "INSERT OR IGNORE INTO erasure VALUES "
 _BEGIN = "INSERT OR IGNORE INTO journal VALUES "
 _WAIT = "INSERT OR REPLACE INTO journal VALUES "
@@ -50,22 +52,36 @@ def stage(
 
 def land(numbers: Sequence[int], recount: Recount, mail: Mail | None, connection: sqlite3.Connection) -> None:
     """Let conversations be seen, all of them, with the counts and the mail that go with that."""
-    with refusals():
+    with refusals(), _room(connection):
         for start in range(0, len(numbers), TOGETHER):
             _land_some(numbers[start : start + TOGETHER], connection)
     count_anew(recount, connection)
     put(mail, connection)
 
 
+@contextmanager
+def _room(connection: sqlite3.Connection) -> Iterator[None]:
+    """Keep more of the file in memory: the rows of many sessions go to places all over the indexes."""
+    (before,) = connection.execute("PRAGMA cache_size").fetchone()
+    connection.execute(f"PRAGMA cache_size = -{ROOM}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA cache_size = {before}")
+
+
 def _land_some(numbers: Sequence[int], connection: sqlite3.Connection) -> None:
     waiting = [record_id(number, 0) for number in numbers]
-    arrivals = [decode_arrival(body) for (body,) in _among(_WAITING, waiting, connection) if body]
+    arrivals = [WaitingArrival(body) for (body,) in _among(_WAITING, waiting, connection) if body]
     check_whole(arrivals, numbers)
-    _check_new([arrival.row.id for arrival in arrivals], connection)
     for wrapped in {arrival.row.wrapped[:10]: arrival.row.wrapped for arrival in arrivals}.values():
         expect_key(wrapped, connection)
     taken = _among(_TAKEN, [arrival.row.key_idx for arrival in arrivals], connection)
-    insert_sessions(places(arrivals, (key_idx for (key_idx,) in taken)), connection)
+    try:
+        insert_sessions(places(arrivals, (key_idx for (key_idx,) in taken)), connection)
+    except sqlite3.IntegrityError:
+        _check_new([arrival.row.id for arrival in arrivals], connection)
+        raise
     links = [(source, arrival.row.number) for arrival in arrivals for source in arrival.sources]
     insert_many("INSERT INTO lineage VALUES ", links, connection)
     _among("DELETE FROM journal WHERE id IN ({})", waiting, connection)
