@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sessions.address import Address
 from sessions.arrival_codec import waiting
@@ -21,7 +21,7 @@ from sessions.journal import EntryKind
 from sessions.live import LiveSession, check_usage
 from sessions.message import JsonValue, Message, clean_metadata, clean_text
 from sessions.profile import Profile
-from sessions.records import MAX_SEQUENCE, Arrival, ArrivalRow, EntryRow, MessageFields, MessageRow, SessionRow
+from sessions.records import MAX_SEQUENCE, Arrival, ArrivalRow, EntryRow, MessageRow, SessionRow
 from sessions.resets import Resets
 from sessions.scope import Scope
 from sessions.session import Status
@@ -40,6 +40,10 @@ class Identity(NamedTuple):
     renamed: Mapping[str, str] = {}
 
 
+Plain = tuple[int, str, str, list[tuple[Any, ...]], list[tuple[Any, ...]], tuple[Any, ...] | None]
+"""The fields of a part that is sealed, as tuples."""
+
+
 class Sealed(NamedTuple):
     """A part of a conversation as it is stored. The last part has the row of the session, with what it is then."""
 
@@ -50,21 +54,19 @@ class Sealed(NamedTuple):
     entries: Sequence[EntryRow]
     arrival: ArrivalRow | None
 
-    def __reduce__(self) -> tuple[Callable[..., Sealed], tuple[object, ...]]:
-        """Go to another process as plain tuples, which takes a third of the time."""
+    def plain(self) -> Plain:
+        """Give what goes to another process in a third of the time."""
         number, claimed, session_id, messages, entries, arrival = self
-        return _unpickled, (number, claimed, session_id, list(map(tuple, messages)), entries, arrival)
+        row = None if arrival is None else tuple(arrival)
+        return number, claimed, session_id, [tuple(one) for one in messages], [tuple(one) for one in entries], row
 
-
-def _unpickled(
-    number: int,
-    claimed: str,
-    session_id: str,
-    messages: Sequence[MessageFields],
-    entries: Sequence[EntryRow],
-    arrival: ArrivalRow | None,
-) -> Sealed:
-    return Sealed(number, claimed, session_id, [_new(MessageRow, one) for one in messages], entries, arrival)
+    @classmethod
+    def of(cls, plain: Plain) -> Sealed:
+        """Give what was made plain."""
+        number, claimed, session_id, messages, entries, row = plain
+        arrival = None if row is None else ArrivalRow(*row)
+        rows = [_new(MessageRow, one) for one in messages]
+        return cls(number, claimed, session_id, rows, [EntryRow(*one) for one in entries], arrival)
 
 
 class ArrivalSealer:

@@ -16,7 +16,7 @@ from sessions.scope import Scope
 from sessions.session import new_id
 from sessions.store import Store
 
-BATCH: Final = 500  # records in one unit of work
+UNIT: Final = 500  # records in one unit of work
 MOST_NAMED = 100  # sessions that are named by their ids
 
 
@@ -32,8 +32,8 @@ class Imported:
 class Arrivals:
     """The conversations of one import, on their way in."""
 
-    def __init__(self, *, store: Store, sealer: ArrivalSealer, new_ids: bool) -> None:
-        self._store, self._sealer, self._new_ids = store, sealer, new_ids
+    def __init__(self, *, store: Store, sealer: ArrivalSealer, new_ids: bool, unit: int) -> None:
+        self._store, self._sealer, self._new_ids, self._unit = store, sealer, new_ids, unit
         self.numbers: list[int] = []
         self.ids: dict[str, str] = {}  # what they had, and what they have here
         self._total = 0
@@ -89,7 +89,7 @@ class Arrivals:
         self._entries += part.entries
         if part.arrival is not None:
             self._arrivals.append(part.arrival)
-        if len(self._messages) + len(self._entries) + len(self._arrivals) >= BATCH:
+        if len(self._messages) + len(self._entries) + len(self._arrivals) >= self._unit:
             await self.flush()
 
     def _check_new(self, claimed: str, where: str) -> None:

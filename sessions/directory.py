@@ -82,7 +82,7 @@ class Directory:
 
     async def foresee(self, places: Sequence[tuple[Address, Scope]]) -> list[Place]:
         """Read at once what these addresses, seen through these scopes, will be looked up for; give where they lead."""
-        await self._preferences.foresee_places(address for address, _ in places)
+        await self._preferences.foresee_places(places)
         found = [await self.place(address, scope) for address, scope in places]
         await self._preferences.foresee_keys(place.key_idx for place in found)
         return found

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from sessions.arrival_sealer import ArrivalSealer
-from sessions.arrivals import Arrivals
+from sessions.arrivals import UNIT, Arrivals
 from sessions.audit import Audit, AuditKind
 from sessions.census import CensusKeeper
 from sessions.directory import Directory
@@ -48,11 +48,14 @@ class Importer:
         return ArrivalSealer(vault=self._vault, directory=self._directory, resets=self._resets, now=self._now)
 
     @asynccontextmanager
-    async def arrivals(self, *, new_ids: bool) -> AsyncIterator[Arrivals]:
-        """Take in what is added within the block: all of it when it ends, nothing when it is left by an error."""
+    async def arrivals(self, *, new_ids: bool, unit: int | None = None) -> AsyncIterator[Arrivals]:
+        """Take in what is added within the block: all of it when it ends, nothing when it is left by an error.
+
+        `unit` is how many records make a unit of work: while one is written everybody else waits.
+        """
         await self._keys.follow()
         kid = self._vault.kid
-        arrivals = Arrivals(store=self._store, sealer=self.sealer(), new_ids=new_ids)
+        arrivals = Arrivals(store=self._store, sealer=self.sealer(), new_ids=new_ids, unit=unit or UNIT)
         try:
             yield arrivals
             await arrivals.flush()

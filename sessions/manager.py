@@ -605,9 +605,12 @@ class SessionManager:
         """Give what seals conversations for another process that takes them in."""
         return self._operators.importer.sealer()
 
-    def arrivals(self, *, new_ids: bool = False) -> AbstractAsyncContextManager[Arrivals]:
-        """Take in several conversations: all that is added within the block, or nothing if an error leaves it."""
-        return self._operators.importer.arrivals(new_ids=new_ids)
+    def arrivals(self, *, new_ids: bool = False, unit: int | None = None) -> AbstractAsyncContextManager[Arrivals]:
+        """Take in several conversations: all that is added within the block, or nothing if an error leaves it.
+
+        `unit` is how many records are written in one go: more is faster where nobody else wants to write.
+        """
+        return self._operators.importer.arrivals(new_ids=new_ids, unit=unit)
 
     # -- the line of time ----------------------------------------------------------------------
 

@@ -240,12 +240,14 @@ class Preferences:
     def _key(self, key_idx: bytes) -> bytes:
         return self._vault.index("preference/key", key_idx)
 
-    async def foresee_places(self, addresses: Iterable[Address]) -> None:
-        """Read at once what will be asked about these chats and accounts."""
+    async def foresee_places(self, places: Iterable[tuple[Address, Scope]]) -> None:
+        """Read at once what will be asked about these: of whom, if they are followed everywhere, else of the chat."""
         idxs: dict[bytes, None] = {}
-        for one in addresses:
-            idxs[self._chat(one.platform, one.account, one.chat_id)] = None
-            idxs[self._account(Account.of(one))] = None
+        for one, scope in places:
+            if scope is Scope.PER_PEER:
+                idxs[self._account(Account.of(one))] = None
+            else:
+                idxs[self._chat(one.platform, one.account, one.chat_id)] = None
         await self._foresee(idxs)
 
     async def foresee_keys(self, key_idxs: Iterable[bytes]) -> None:

@@ -43,11 +43,11 @@ class SessionKey:
 
 def length_prefixed(*fields: str | None) -> bytes:
     """Join fields so that no two different tuples give the same bytes."""
-    parts = []
+    parts: list[bytes] = []
     for field in fields:
         if field is None:
             parts.append(b"\xff\xff\xff\xff")
         else:
             data = field.encode()
-            parts.append(len(data).to_bytes(4, "big") + data)
+            parts += (len(data).to_bytes(4, "big"), data)
     return b"".join(parts)

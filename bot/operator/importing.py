@@ -30,6 +30,7 @@ from bot.startup import ExitCode, key_note, key_provider, open_sessions
 from bot.stores import is_there
 from config.settings import Settings
 from sessions.address import Address, ChatKind
+from sessions.arrival_sealer import Sealed
 from sessions.arrivals import Imported
 from sessions.catalogue import Wanted
 from sessions.errors import NotFound
@@ -40,6 +41,7 @@ from sessions.message import JsonValue
 
 IMPORT = "import sessions"
 ALONE = CrewOptions(members=1)
+UNIT = 2_000  # records that are written in one go, where nobody waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +93,16 @@ async def import_sessions(
     return ExitCode.DONE
 
 
-async def take_in(sessions: SessionManager, request: Request, crew: CrewOptions = ALONE) -> Answer:
-    """Import files, with others where that pays. Raises `InvalidValue` naming file and field; nothing came in then."""
+async def take_in(sessions: SessionManager, request: Request, crew: CrewOptions | None = None) -> Answer:
+    """Import files, with a crew where that pays; without one if they are others who have to be answered meanwhile.
+
+    Raises `InvalidValue` naming file and field; nothing came in then.
+    """
     owner = await _owner(sessions, request)
     try:
         done = await _take_in(sessions, request, owner, crew)
     except OtherLayout:  # a rare file, which is read with more care then
-        done = await _take_in(sessions, request, owner, ALONE, cut=False)
+        done = await _take_in(sessions, request, owner, crew and ALONE, cut=False)
     return {"sessions": done.sessions, "messages": done.messages, "ids": list(done.ids)}
 
 
@@ -105,15 +110,16 @@ IMPORT_OPERATIONS: Mapping[str, Operation] = {IMPORT: take_in}
 
 
 async def _take_in(
-    sessions: SessionManager, request: Request, owner: Address | None, crew: CrewOptions, *, cut: bool = True
+    sessions: SessionManager, request: Request, owner: Address | None, crew: CrewOptions | None, *, cut: bool = True
 ) -> Imported:
     folder, title = optional_text_of(request, "folder"), optional_text_of(request, "title")
     files = files_of(None if folder is None else Path(folder), [Path(one) for one in texts_of(request, "files")])
     new_ids = flag_of(request, "new_ids", default=False)
-    if new_ids or title is not None:  # what one is called depends on those before it
+    unit = None if crew is None else UNIT
+    if crew is None or new_ids or title is not None:  # what one is called depends on those before it
         crew = ALONE
     async with AsyncExitStack() as stack:
-        arrivals = await stack.enter_async_context(sessions.arrivals(new_ids=new_ids))
+        arrivals = await stack.enter_async_context(sessions.arrivals(new_ids=new_ids, unit=unit))
         pieces = stack.enter_context(
             closing(
                 OfferedPieces(
@@ -136,7 +142,7 @@ async def _take_in(
         async for where, part in answers:
             if part is None:
                 raise OtherLayout
-            await arrivals.take(part, where=where)
+            await arrivals.take(Sealed.of(part), where=where)
     return arrivals.done()
 
 

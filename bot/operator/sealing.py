@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from bot.operator.offered_pieces import Piece, Texts, Unread
 from sessions.address import Address, ChatKind
-from sessions.arrival_sealer import Identity, Sealed
+from sessions.arrival_sealer import Identity, Plain
 from sessions.errors import InvalidValue
 from sessions.export.foreign import read_any
 from sessions.export.strict_json import repaired, shown, value_at
@@ -24,11 +24,8 @@ _ADDRESS = tuple(field.name for field in fields(Address))
 _NEEDED = tuple(field.name for field in fields(Address) if field.default is MISSING)
 
 
-class SealedPiece(NamedTuple):
-    """A part of a conversation as it is stored; None if its text is not the whole of one."""
-
-    where: str
-    part: Sealed | None
+SealedPiece = tuple[str, Plain | None]
+"""How errors name a conversation, and a part of it; None if its text is not the whole of one."""
 
 
 class _Found(NamedTuple):
@@ -63,13 +60,13 @@ class SealingWork:
             try:
                 begun = await sealer.begin(transcript, address, identity, title=self.title, where=where)
                 for part in begun.parts():
-                    yield SealedPiece(f"{piece.file}: {where}", part)
+                    yield f"{piece.file}: {where}", part.plain()
             except InvalidValue as error:
                 raise InvalidValue(f"{piece.file}: {error}") from None
         if flaw is not None:
             raise flaw
         if len(found) < len(pieces):
-            yield SealedPiece(pieces[len(found)].where, None)
+            yield "", None
 
     def _read(self, pieces: Sequence[Piece]) -> tuple[list[_Found], InvalidValue | None]:
         """Parse conversations up to one that is not whole, or can not be taken in."""

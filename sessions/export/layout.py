@@ -69,9 +69,11 @@ class Layout:
         if any(parent >= start for start, parent in zip(self.starts, self.parents, strict=True)):
             raise self._wrong("a branch leaves from a message after its own beginning")
         known = [branch.number for branch in branches]
-        for position, one in enumerate(stored, 1):
-            if one.branch != known[self.branch_of(position)]:
-                raise self._wrong(f"messages[{position - 1}].branch is {one.branch}, but another branch has begun")
+        for branch, positions in self.runs(len(stored)):
+            for one in stored[positions.start - 1 : positions.stop - 1]:
+                if one.branch != known[branch]:
+                    at = stored.index(one)
+                    raise self._wrong(f"messages[{at}].branch is {one.branch}, but another branch has begun")
 
     def _placed(self, index: int, checkpoint: Checkpoint, transcript: Transcript) -> Placed:
         if checkpoint.number > MAX_MARK:
