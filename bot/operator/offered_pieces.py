@@ -36,7 +36,7 @@ class Unread(NamedTuple):
 class Piece(NamedTuple):
     """A conversation that is to come in: its file, its place in there, its number in the store, and the words.
 
-    These are parsed, or `Unread`.
+    These are parsed JSON, or `Unread`.
     """
 
     file: str
@@ -123,10 +123,8 @@ class OfferedPieces:
                 yield self._counted(Piece(path.name, f"sessions[{index}]", 0, value))
 
     def _parsed(self, path: Path) -> Iterator[Piece]:
-        from bot.operator.quick_reader import read_quickly  # 40 ms, so only where something is imported
-
         with opened(path, self._key(path)) as source:
-            documents = Documents(source, quick=read_quickly)
+            documents = Documents(source)
             for where, value in documents:
                 self._read = documents.bytes_read
                 yield self._counted(Piece(path.name, where, 0, value))

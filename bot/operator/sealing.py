@@ -88,8 +88,6 @@ class _NotWhole(Exception):  # the file may be right all the same
 
 
 def _transcript(piece: Piece, texts: Texts) -> Transcript:
-    if isinstance(piece.value, Transcript):
-        return piece.value
     if not isinstance(piece.value, Unread):
         return read_any(piece.value, piece.where)
     from bot.operator.quick_reader import read_quickly  # 40 ms, so only where something is imported

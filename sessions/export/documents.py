@@ -8,16 +8,15 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 from sessions.errors import InvalidValue
-from sessions.export.archive import BETWEEN, FORMAT, VERSION
+from sessions.export.archive import FORMAT, VERSION
 from sessions.export.strict_json import TOO_DEEP, refused, repaired, shown, value_at
 
 PIECE = 256 * 1024  # bytes of one read
 MAX_CHARACTERS = 256 * 1024 * 1024  # of one conversation
-MISSES = 100  # conversations in a row that `quick` does not read before it is not asked any more
 _ZIP = b"PK\x03\x04"
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _NEAR = 16  # characters before the end of what was read within which an error may be due to the end alone
@@ -32,22 +31,14 @@ class Source(Protocol):
         """Give up to `size` bytes; none at the end."""
 
 
-Quick = Callable[[str], object]
-"""Reads a conversation from its text, or gives None."""
-
-
 class Documents:
-    """Gives the place in the file and the parsed value of each conversation. Raises `InvalidValue`.
+    """Gives the place in the file and the parsed value of each conversation. Raises `InvalidValue`."""
 
-    What `quick` can read of an archive is given as it reads it.
-    """
-
-    def __init__(self, source: Source, *, max_characters: int = MAX_CHARACTERS, quick: Quick | None = None) -> None:
-        self._source, self._most, self._quick = source, max_characters, quick
+    def __init__(self, source: Source, *, max_characters: int = MAX_CHARACTERS) -> None:
+        self._source, self._most = source, max_characters
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
         self._text, self._at, self._ended = "", 0, False
         self._lines = self._bytes = 0  # before what is held
-        self._misses = 0  # conversations since the last one that was read by `quick`
 
     @property
     def bytes_read(self) -> int:
@@ -97,7 +88,7 @@ class Documents:
         while (char := self._next()) != "]":
             if index:
                 self._pass(",", char)
-            yield f"{path}[{index}]", self._quick_value() or self._value()
+            yield f"{path}[{index}]", self._value()
             index += 1
         self._at += 1
 
@@ -117,22 +108,6 @@ class Documents:
         if found != wanted:
             raise refused(f"line {self._line()}: {wanted!r} is missing")
         self._at += 1
-
-    def _quick_value(self) -> object:
-        """Read a conversation that another one follows on lines of its own, as in the archives that we write."""
-        if self._quick is None:
-            return None
-        end = self._text.find(BETWEEN, self._at)
-        if end < 0 and len(self._text) - self._at < PIECE and self._more(PIECE):
-            end = self._text.find(BETWEEN, self._at)
-        found = self._quick(self._text[self._at : end]) if 0 < end - self._at <= self._most else None
-        if found is not None:
-            self._at, self._misses = end, 0
-            return found
-        self._misses += 1
-        if self._misses == MISSES:  # somebody else has written it, and looking takes time
-            self._quick = None
-        return None
 
     def _value(self) -> object:
         """Parse the next value, reading on until it is whole."""

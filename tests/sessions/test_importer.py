@@ -339,6 +339,25 @@ async def test_an_import_that_breaks_off_leaves_nothing(open_store: Opener) -> N
         assert sum(count for *_, count in await sessions._store.count_messages()) == 10
 
 
+async def test_two_imports_of_one_conversation_are_not_both_let_in(open_store: Opener) -> None:
+    """The later one is refused whole, although nothing was in its way when it began."""
+
+    async def slowly(sessions: SessionManager) -> None:
+        async with sessions.arrivals() as arrivals:
+            await arrivals.add(many(3), ANN)
+            await arrivals.add(replace(many(3), session=made(id="b" * 12).session), ANN)
+            await arrivals.flush()
+            await take_in(sessions, many(5))
+
+    async with open_store() as sessions:
+        with pytest.raises(InvalidValue, match="session abcdefghijkl is here already"):
+            await slowly(sessions)
+        assert [one.id for one in await sessions.own_sessions(ANN)] == ["abcdefghijkl"]
+        assert len(await texts(sessions, "abcdefghijkl")) == 5
+        assert await sessions.verify() == []
+        assert sum(count for *_, count in await sessions._store.count_messages()) == 5
+
+
 async def test_an_erasure_beside_an_import_does_not_touch_what_comes_in(open_store: Opener) -> None:
     """What is half there looks like something erased, but only for who starts after a crash."""
     async with open_store() as sessions:

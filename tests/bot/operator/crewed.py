@@ -14,9 +14,12 @@ from bot.operation_table import OPERATIONS
 from bot.operator.crew import CrewOptions
 from bot.operator.errand import run
 from bot.operator.exporting import Chosen, export_sessions
+from bot.operator.importing import Offered, import_sessions
 from bot.operator.searching import SearchOptions, search_sessions
-from sessions.errors import NotFound
+from bot.startup import passphrase_in
+from sessions.errors import KeyRefused, NotFound
 from sessions.export.formats import ExportFormat
+from sessions.keys import Passphrase
 from sessions.manager import SessionManager
 
 PAIR = CrewOptions(members=2, pays=0, batch=1)  # whatever there is, in as many pieces as can be
@@ -102,12 +105,36 @@ def exports(form: ExportFormat, output: Path, crew: CrewOptions) -> int:
     return run(lambda settings: export_sessions(settings, OPERATIONS, chosen, crew), home=None, config_file=None)
 
 
+def imports(
+    crew: CrewOptions,
+    *files: Path,
+    folder: Path | None = None,
+    phrase: Path | None = None,
+    title: str | None = None,
+    new_ids: bool = False,
+) -> int:
+    """Import files, or those of a folder, under the passphrase in another one."""
+    offered = Offered(files=files, folder=folder, new_ids=new_ids, title=title, person=None, user=None)
+    key = None if phrase is None else passphrase_in(phrase)
+
+    def asked() -> Passphrase:
+        if key is None:
+            raise KeyRefused("there is no passphrase")
+        return key
+
+    return run(
+        lambda settings: import_sessions(settings, OPERATIONS, offered, asked, crew), home=None, config_file=None
+    )
+
+
 def main() -> int:
-    """Search, or export into a file, with two members."""
+    """Search, export into a file, or import one, with two members."""
     what, argument = sys.argv[1:]
     try:
         if what == "export":
             return exports("json", Path(argument), PAIR)
+        if what == "import":
+            return imports(PAIR, Path(argument))
         asked = SearchOptions(words=argument, limit=100_000, as_json=True)
         return search_sessions(asked, home=None, config_file=None, crew=PAIR)
     except KeyboardInterrupt:

@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 
 from bot.operator.quick_reader import read_quickly
 from sessions.errors import InvalidValue
-from sessions.export.foreign import read_any
 from sessions.export.json_format import to_json
 from sessions.export.json_reader import from_json
 from sessions.export.transcript import Transcript
 from sessions.reset_policy import ResetPolicy
 from tests.sessions.export.builders import HOSTILE, hostile_text, sample, transcripts
-from tests.sessions.export.test_documents import archived, parsed
 
 
 def usual(**more: object) -> Transcript:
@@ -46,6 +44,7 @@ def test_what_it_reads_the_careful_reader_reads_the_same(transcript: Transcript)
     text = to_json(transcript)
     quick = read_quickly(text)
     assert quick is None or quick == from_json(text)
+    assert read_quickly(text.encode()) == quick
 
 
 @given(st.lists(hostile_text, min_size=6, max_size=6))
@@ -110,27 +109,6 @@ def test_nor_is_one_that_an_escaped_colon_makes_up_for() -> None:
     assert read_quickly(text) is None
     with pytest.raises(InvalidValue, match="twice"):
         from_json(text)
-
-
-@given(st.lists(st.one_of(transcripts(), st.just(usual())), max_size=4), st.sampled_from([1, 700, 1 << 20]))
-def test_an_archive_is_read_as_without_it(several: list[Transcript], size: int) -> None:
-    """However the bytes come in, and whichever of its conversations are usual."""
-    text = archived(*several)
-    quick, careful = parsed(text, size, quick=read_quickly), parsed(text, size)
-    assert [where for where, _ in quick] == [where for where, _ in careful]
-    assert [one if isinstance(one, Transcript) else read_any(one) for _, one in quick] == [
-        read_any(one) for _, one in careful
-    ]
-
-
-@pytest.mark.parametrize("between", ["\n,\n", ",", "\n, \n", " \n,\n\n"])
-def test_what_divides_conversations_may_stand_elsewhere_too(between: str) -> None:
-    """Within one of them, and in other forms than ours; and what is left out is missed as without it."""
-    one = USUAL.replace(",\n", "\n,\n").strip()
-    for text in (f"[{between.join([USUAL.strip()] * 3)}]", f"[{between.join([one] * 3)}]"):
-        assert len(parsed(text, quick=read_quickly)) == 3
-    with pytest.raises(InvalidValue, match="',' is missing"):
-        parsed(f"[{USUAL}{USUAL}]", quick=read_quickly)
 
 
 @given(st.data())

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sessions.errors import InvalidValue
 from sessions.export.archive import ArchiveText
-from sessions.export.documents import MAX_CHARACTERS, Documents, Quick
+from sessions.export.documents import MAX_CHARACTERS, Documents
 from sessions.export.foreign import read_any
 from sessions.export.json_format import to_json
 from sessions.export.json_reader import from_json
@@ -80,11 +80,9 @@ def archived(*several: Transcript) -> str:
     return text.begin() + "".join("".join(text.add(one)) for one in several) + text.end()
 
 
-def parsed(
-    text: str | bytes, size: int = 1 << 20, *, max_characters: int = MAX_CHARACTERS, quick: Quick | None = None
-) -> list[tuple[str, object]]:
+def parsed(text: str | bytes, size: int = 1 << 20, *, max_characters: int = MAX_CHARACTERS) -> list[tuple[str, object]]:
     data = text if isinstance(text, bytes) else text.encode()
-    return list(Documents(Drip(data, size), max_characters=max_characters, quick=quick))
+    return list(Documents(Drip(data, size), max_characters=max_characters))
 
 
 @given(st.lists(transcripts(), max_size=3), st.sampled_from([1, 7, 1 << 20]))
@@ -105,13 +103,12 @@ def test_a_single_conversation_is_read_as_it_is_otherwise(transcript: Transcript
     assert (where, read_any(value)) == ("", from_json(text))
 
 
-@pytest.mark.parametrize("quick", [None, lambda text: None, len], ids=["careful", "quick does not", "quick does"])
 @pytest.mark.parametrize("between", [", ", "\n,\n"], ids=["theirs", "ours"])
-def test_one_conversation_is_in_memory_at_a_time(between: str, quick: Quick | None) -> None:
+def test_one_conversation_is_in_memory_at_a_time(between: str) -> None:
     """Of a large file only a little more has been read than what was given."""
     one = json.dumps({"x": "y" * 100_000})
     source = Drip(f"[{between.join([one] * 100)}]".encode(), 1 << 20)
-    documents = iter(Documents(source, quick=quick))
+    documents = iter(Documents(source))
     for number in range(1, 100):
         assert next(documents)[0] == f"[{number - 1}]"
         assert source.read_bytes < number * 100_100 + 1_000_000
