@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -43,6 +44,7 @@ from sessions.records import (
 )
 from sessions.store import Order, Recount
 
+RENEWED = 3_600.0  # seconds after which it is said again of all that comes in that somebody is at it
 _ASIDE = "UPDATE palaver.session SET status = $1, next_reset_at = NULL WHERE number = $2"
 _PUT_PREFERENCE = (
     "INSERT INTO palaver.preference VALUES ($1, $2, $3)"
@@ -98,6 +100,7 @@ class PostgresStore:
         self._read_only = read_only
         self._outdated = False
         self._arriving: set[int] = set()  # numbers of sessions that are being staged here
+        self._renewed = time.monotonic()  # when it was last said of all of them that they are
         self._connections: Connections | None = None
 
     async def open(self) -> Foundation | None:
@@ -168,9 +171,14 @@ class PostgresStore:
         numbers = {number_of(message.id) for message in messages}
         numbers |= {number_of(entry.id) for entry in entries} | {arrival.number for arrival in arrivals}
         self._arriving |= numbers
+        began = time.monotonic()
+        if renews := began - self._renewed > RENEWED:
+            numbers = self._arriving
         await self._writing.write(
-            partial(arrived.stage, sorted(self._arriving), tuple(messages), tuple(entries), tuple(arrivals))
+            partial(arrived.stage, sorted(numbers), tuple(messages), tuple(entries), tuple(arrivals))
         )
+        if renews:
+            self._renewed = began
 
     async def land(self, numbers: Sequence[int], recount: Recount, mail: Mail | None = None) -> None:
         """Let staged sessions be seen."""

@@ -185,6 +185,25 @@ async def test_what_a_dead_program_staged_goes_after_a_day(database: str, postgr
         assert await first.orphans() == 0
 
 
+async def test_what_takes_long_to_come_in_is_kept_fresh(
+    database: str, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it, but not with every piece: the time of each would grow with what came before."""
+
+    def fresh() -> list[int]:
+        sql = "SELECT number FROM palaver.erasure WHERE arriving > now() - interval '1 minute' ORDER BY number"
+        return [number for (number,) in postgres.fetch(sql, address=database)]
+
+    async with opened(PostgresStore(database)) as store:
+        await store.stage([message(7, 1)])
+        postgres.execute("UPDATE palaver.erasure SET arriving = now() - interval '2 hours'", address=database)
+        await store.stage([message(8, 1)])
+        assert fresh() == [8]
+        monkeypatch.setattr("sessions.postgres.store.RENEWED", 0.0)
+        await store.stage([message(9, 1)])
+        assert fresh() == [7, 8, 9]
+
+
 async def test_two_programs_sweep_side_by_side(database: str) -> None:
     """Sessions that two programs erase and sweep at once are gone whole, and each message is counted once."""
     async with two(database) as stores:
