@@ -32,10 +32,17 @@ class SessionCache:
     """
 
     def __init__(
-        self, store: Store, vault: Vault, rule: RuleFinder, *, size: int, remember: bool, shared: bool = False
+        self,
+        store: Store,
+        vault: Vault,
+        keys: PresentKeys,
+        rule: RuleFinder,
+        *,
+        size: int,
+        remember: bool,
+        shared: bool = False,
     ) -> None:
-        self._store, self._vault, self._rule, self._remember = store, vault, rule, remember
-        self._keys = PresentKeys(store, vault)
+        self._store, self._vault, self._keys, self._rule, self._remember = store, vault, keys, rule, remember
         self.shared = shared
         self._versions: Gathering[str, int] | None = Gathering(store.versions) if shared else None
         self._size = max(size, 1)  # with no room at all a session would be gone before it is used

@@ -15,6 +15,7 @@ from sessions.address import Address
 from sessions.errors import Ambiguous, InvalidValue, NotFound, SessionLocked, Tampered
 from sessions.live import LATEST, LiveSession
 from sessions.message import ROLE_NAMES, RoleName
+from sessions.present_keys import PresentKeys
 from sessions.records import SessionRow
 from sessions.session import Session, Status, looks_like_id
 from sessions.store import Order, Store
@@ -83,8 +84,8 @@ class Count(NamedTuple):
 class Catalogue:
     """Goes through all conversations, decrypting what is asked for as it goes."""
 
-    def __init__(self, store: Store, vault: Vault, snapshot: Snapshot) -> None:
-        self._store, self._vault, self._snapshot = store, vault, snapshot
+    def __init__(self, store: Store, vault: Vault, keys: PresentKeys, snapshot: Snapshot) -> None:
+        self._store, self._vault, self._keys, self._snapshot = store, vault, keys, snapshot
 
     async def find(self, which: str) -> Listed:
         """Find a conversation by its id or a beginning of it that only one has.
@@ -100,6 +101,7 @@ class Catalogue:
             raise NotFound("session", which)
         if len(exact) > 1:
             raise Ambiguous("session", which, [row.id for row in exact])
+        await self._keys.meet_those_of(exact)
         return self._listed(exact[0])
 
     async def select(
@@ -137,6 +139,7 @@ class Catalogue:
         for start in range(0, len(numbers), BATCH):
             batch = numbers[start : start + BATCH]
             rows = {row.number: row for row in await self._store.sessions_by_number(batch)}
+            await self._keys.meet_those_of(rows.values())
             for number in batch:
                 if number in rows:  # else it was erased meanwhile
                     listed = self._listed(rows[number])
@@ -173,6 +176,7 @@ class Catalogue:
         wanted = list(dict.fromkeys(ids))
         for start in range(0, len(wanted), BATCH):
             rows = await self._store.sessions_by_id(wanted[start : start + BATCH])
+            await self._keys.meet_those_of(rows)
             found |= {row.id: self._listed(row) for row in rows}
         return found
 

@@ -40,13 +40,14 @@ class Directory:
         self,
         store: Store,
         vault: Vault,
+        keys: PresentKeys,
         cache: SessionCache,
         preferences: Preferences,
         resets: Resets,
         scope: Scope,
         audit: Audit | None,
     ) -> None:
-        self._store, self._vault, self._cache, self._keys = store, vault, cache, PresentKeys(store, vault)
+        self._store, self._vault, self._keys, self._cache = store, vault, keys, cache
         self._preferences, self._resets, self._scope, self._audit = preferences, resets, scope, audit
 
     # -- keys ----------------------------------------------------------------------------------
@@ -133,8 +134,7 @@ class Directory:
         Archived ones in which nothing was said and that have no name are left out.
         """
         rows = await self._store.sessions_of_key(await self.key_idx(address))
-        for row in rows:
-            await self._keys.meet(row.wrapped[2:10])
+        await self._keys.meet_those_of(rows)
         known = [(self.snapshot(row), row.stored or row.message_count) for row in rows]
         found = [session for session, said in known if session.status.is_current or said or session.title]
         return sorted(found, key=lambda s: (not s.status.is_current, -s.last_activity_at.timestamp(), s.id))

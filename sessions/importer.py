@@ -34,6 +34,7 @@ class Importer:
         *,
         store: Store,
         vault: Vault,
+        keys: PresentKeys,
         census: CensusKeeper,
         directory: Directory,
         resets: Resets,
@@ -41,7 +42,7 @@ class Importer:
         now: Callable[[], int],
     ) -> None:
         self._store, self._vault, self._directory, self._resets, self._now = store, vault, directory, resets, now
-        self._census, self._audit, self._keys = census, audit, PresentKeys(store, vault)
+        self._census, self._audit, self._keys = census, audit, keys
 
     def sealer(self) -> ArrivalSealer:
         """Give what seals conversations that come in, here or in the process that stores them."""

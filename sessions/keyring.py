@@ -44,9 +44,8 @@ class KeyStanding:
 class Keyring:
     """Lists, adds, verifies and retires master keys."""
 
-    def __init__(self, store: Store, vault: Vault, audit: Audit, now: Callable[[], int]) -> None:
-        self._store, self._vault, self._audit, self._now = store, vault, audit, now
-        self._keys = PresentKeys(store, vault)
+    def __init__(self, store: Store, vault: Vault, keys: PresentKeys, audit: Audit, now: Callable[[], int]) -> None:
+        self._store, self._vault, self._keys, self._audit, self._now = store, vault, keys, audit, now
         self.lock = asyncio.Lock()  # of whoever changes the ring; a rotation takes it for each of its steps
 
     async def standing(self) -> list[KeyStanding]:

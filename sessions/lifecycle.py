@@ -44,6 +44,7 @@ class Lifecycle:
         *,
         store: Store,
         vault: Vault,
+        keys: PresentKeys,
         cache: SessionCache,
         census: CensusKeeper,
         directory: Directory,
@@ -57,7 +58,7 @@ class Lifecycle:
         self._store, self._vault, self._cache, self._census = store, vault, cache, census
         self._directory, self._resets, self._lanes, self._now = directory, resets, lanes, now
         self._tags, self._backend, self._audit = tuple(tags), backend, audit
-        self.locks, self._keys = KeyedLocks(), PresentKeys(store, vault)
+        self.locks, self._keys = KeyedLocks(), keys
         self.begun_with: Mapping[str, JsonValue] = {}  # metadata of what is begun from here on
 
     async def get_or_create(self, address: Address) -> LiveSession:

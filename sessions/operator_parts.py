@@ -35,15 +35,16 @@ class OperatorParts:
     def assemble(cls, parts: Parts, store: Store, vault: Vault, census: CensusKeeper, now: Callable[[], int]) -> Self:
         """Make them of what the others are made of."""
         audit, directory, preferences = parts.audit, parts.directory, parts.preferences
-        keyring = Keyring(store, vault, audit, now)
+        keyring = Keyring(store, vault, parts.keys, audit, now)
         return cls(
-            catalogue=Catalogue(store, vault, directory.snapshot),
-            search=OperatorSearch(store, vault, parts.transcripts),
-            persons=Persons(store, vault, directory, preferences, parts.erasure, audit),
+            catalogue=Catalogue(store, vault, parts.keys, directory.snapshot),
+            search=OperatorSearch(store, vault, parts.keys, parts.transcripts),
+            persons=Persons(store, vault, parts.keys, directory, preferences, parts.erasure, audit),
             exporter=Exporter(store, parts.cache, parts.transcripts, now),
             importer=Importer(
                 store=store,
                 vault=vault,
+                keys=parts.keys,
                 census=census,
                 directory=directory,
                 resets=parts.resets,
@@ -51,5 +52,5 @@ class OperatorParts:
                 now=now,
             ),
             keyring=keyring,
-            rotation=Rotation(store, vault, parts.cache, preferences, audit, keyring.lock),
+            rotation=Rotation(store, vault, parts.keys, parts.cache, preferences, audit, keyring.lock),
         )

@@ -20,6 +20,7 @@ from sessions.catalogue import Listed, Wanted, fits
 from sessions.errors import NotFound, SessionLocked, Tampered
 from sessions.live import LATEST, LiveSession
 from sessions.message import ROLE_NAMES, Message
+from sessions.present_keys import PresentKeys
 from sessions.profile import Profile
 from sessions.records import MAX_SEQUENCE, SEQUENCE_BITS, MessageFields, SessionRow, position_of, record_id
 from sessions.scope import Scope
@@ -73,8 +74,8 @@ class Tally:
 class OperatorSearch:
     """Reads all conversations, a bounded number of messages in memory at a time."""
 
-    def __init__(self, store: Store, vault: Vault, transcripts: Transcripts) -> None:
-        self._store, self._vault, self._transcripts = store, vault, transcripts
+    def __init__(self, store: Store, vault: Vault, keys: PresentKeys, transcripts: Transcripts) -> None:
+        self._store, self._vault, self._keys, self._transcripts = store, vault, keys, transcripts
 
     async def numbers(self, wanted: Wanted | None = None) -> list[int]:
         """Give the conversations a search looks through, in its order; what is sealed in them is not compared yet."""
@@ -169,6 +170,7 @@ class OperatorSearch:
 
     async def _read(self, row: SessionRow, *, lean: bool = True) -> LiveSession:
         """Open a conversation as it is stored, anew if it was written to between row and journal."""
+        await self._keys.meet(row.wrapped[2:10])
         while True:
             try:
                 return await self._read_once(row, lean=lean)

@@ -19,6 +19,7 @@ from sessions.links import Links
 from sessions.mailbox import Mailbox
 from sessions.postponement import Postponement
 from sessions.preferences import Preferences
+from sessions.present_keys import PresentKeys
 from sessions.reset_rule import ResetRules
 from sessions.reset_warning import ResetWarnings
 from sessions.resets import Resets
@@ -55,6 +56,7 @@ class Options:
 class Parts:
     """The rooms behind the manager. Each is given what it needs; none reaches for another by itself."""
 
+    keys: PresentKeys
     cache: SessionCache
     preferences: Preferences
     resets: Resets
@@ -91,9 +93,11 @@ class Parts:
         shared = store.coordinator is not None
         preferences = Preferences(store, vault, census, remember=not (options.read_only or shared))
         resets = Resets(preferences, options.rules)
+        keys = PresentKeys(store, vault)
         cache = SessionCache(
             store,
             vault,
+            keys,
             resets.find_rule,
             size=options.hot_sessions,
             remember=not options.read_only,
@@ -101,10 +105,11 @@ class Parts:
         )
         transcripts = Transcripts(store, cache, resets.after, hot=options.hot_messages)
         noting = None if options.read_only else audit
-        directory = Directory(store, vault, cache, preferences, resets, options.scope, noting)
+        directory = Directory(store, vault, keys, cache, preferences, resets, options.scope, noting)
         lifecycle = Lifecycle(
             store=store,
             vault=vault,
+            keys=keys,
             cache=cache,
             census=census,
             directory=directory,
@@ -119,6 +124,7 @@ class Parts:
         contexts = ContextBuilder(transcripts, options.counter)
         mailbox = Mailbox(store, vault, census, now, last_id=last_mail)
         return cls(
+            keys=keys,
             cache=cache,
             preferences=preferences,
             resets=resets,

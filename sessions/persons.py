@@ -34,14 +34,14 @@ class Persons:
         self,
         store: Store,
         vault: Vault,
+        keys: PresentKeys,
         directory: Directory,
         preferences: Preferences,
         erasure: Erasure,
         audit: Audit,
     ) -> None:
-        self._store, self._vault, self._directory = store, vault, directory
+        self._store, self._vault, self._keys, self._directory = store, vault, keys, directory
         self._preferences, self._erasure, self._audit = preferences, erasure, audit
-        self._keys = PresentKeys(store, vault)
 
     async def addresses(self, platform: str, user_id: str) -> list[Address]:
         """Give every address that somebody may have written from: one for each bot account and each chat known here.

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from sessions.errors import KeyRefused
 from sessions.master_key import names_a_key
-from sessions.records import KeyringRow, Mail
+from sessions.records import KeyringRow, Mail, SessionRow
 from sessions.store import Store
 from sessions.vault import Vault
 
@@ -45,6 +45,11 @@ class PresentKeys:
             await self._learn()
         if not self._vault.knows(kid):
             self._missed[kid] = self._monotonic() + PAUSE
+
+    async def meet_those_of(self, rows: Iterable[SessionRow]) -> None:
+        """Look for the keys that wrap those of sessions."""
+        for kid in {row.wrapped[2:10] for row in rows}:
+            await self.meet(kid)
 
     async def put(self, rows: Sequence[KeyringRow], secrets: Mapping[str, bytes], mail: Mail | None) -> None:
         """Change the keyring as one unit of work.

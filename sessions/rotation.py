@@ -61,14 +61,14 @@ class Rotation:
         self,
         store: Store,
         vault: Vault,
+        keys: PresentKeys,
         cache: SessionCache,
         preferences: Preferences,
         audit: Audit,
         lock: asyncio.Lock,
     ) -> None:
-        self._store, self._vault, self._cache = store, vault, cache
+        self._store, self._vault, self._keys, self._cache = store, vault, keys, cache
         self._preferences, self._audit, self._lock = preferences, audit, lock
-        self._keys = PresentKeys(store, vault)
 
     async def under_way(self) -> UnderWay | None:
         """Tell of a rotation that was begun and not ended."""

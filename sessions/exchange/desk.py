@@ -18,6 +18,7 @@ from sessions.exporter import Exporter
 from sessions.importer import Importer
 from sessions.lanes import Lanes
 from sessions.preferences import Preferences
+from sessions.present_keys import PresentKeys
 from sessions.resets import Resets
 from sessions.store import Store
 from sessions.transcripts import Transcripts
@@ -32,6 +33,7 @@ class Desk:
 
     store: Store
     vault: Vault
+    keys: PresentKeys
     census: CensusKeeper
     cache: SessionCache
     transcripts: Transcripts
@@ -51,6 +53,7 @@ class Desk:
         return Importer(
             store=self.store,
             vault=self.vault,
+            keys=self.keys,
             census=self.census,
             directory=self.directory,
             resets=self.resets,

@@ -41,12 +41,13 @@ class Exchange:
         lanes: Lanes,
         now: Callable[[], int],
     ) -> None:
-        self._keeper = IdentityKeeper(store, vault, key_lock)
+        self._keeper = IdentityKeeper(store, vault, parts.keys, key_lock)
         self.contacts = Contacts(parts.preferences, now)
         self._lock = asyncio.Lock()
         self._desk = Desk(
             store=store,
             vault=vault,
+            keys=parts.keys,
             census=census,
             cache=parts.cache,
             transcripts=parts.transcripts,

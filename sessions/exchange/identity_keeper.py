@@ -21,9 +21,8 @@ PURPOSE = "exchange"
 class IdentityKeeper:
     """Gives the identity; `lock` is held by whoever changes the keys of the installation."""
 
-    def __init__(self, store: Store, vault: Vault, lock: asyncio.Lock) -> None:
-        self._store, self._vault, self._lock = store, vault, lock
-        self._keys = PresentKeys(store, vault)
+    def __init__(self, store: Store, vault: Vault, keys: PresentKeys, lock: asyncio.Lock) -> None:
+        self._store, self._vault, self._keys, self._lock = store, vault, keys, lock
         self._known: Identity | None = None
 
     async def identity(self) -> Identity:

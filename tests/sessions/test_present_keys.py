@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pytest
 
+from sessions.catalogue import Wanted
 from sessions.errors import InvalidValue, KeyRefused, SessionLocked, StaleSession, VaultError
 from sessions.keys import KeyFile, KeyProvider, Passphrase, RawKey, write_secret
 from sessions.manager import SessionManager
@@ -129,6 +130,26 @@ async def test_a_list_right_after_a_rotation_shows_everything(opened: Open) -> N
     await first.create_session(ann, title="Two")
     assert await rotate(first, deep=False) == 0
     assert sorted(one.title or "" for one in await second.list_sessions(ann)) == ["One", "Two"]
+
+
+@pytest.mark.parametrize("how", ["list", "id", "ids", "search", "count"])
+async def test_an_operator_of_one_worker_sees_what_another_has_begun_under_a_new_key(opened: Open, how: str) -> None:
+    """Whatever is asked first."""
+    first, second = await opened(old), await opened(new, old)
+    await first.keyring.add(new)
+    assert await rotate(first, deep=False) == 0
+    begun = await spoken(first, "ann")
+    if how == "list":
+        assert [one.person async for one in second.catalogue.each(Wanted())] == ["telegram:ann"]
+    elif how == "id":
+        assert (await second.catalogue.find(begun[:6])).person == "telegram:ann"
+    elif how == "ids":
+        assert (await second.catalogue.some([begun]))[begun].person == "telegram:ann"
+    elif how == "search":
+        assert [hit.found.session.id async for hit in second.everywhere.search("from ann")] == [begun] * 2
+    else:
+        listed = await first.catalogue.find(begun)
+        assert (await second.everywhere.tally(listed)).stored == 2
 
 
 async def test_one_worker_goes_on_with_what_another_has_begun(opened: Open) -> None:
