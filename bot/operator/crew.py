@@ -24,7 +24,6 @@ from typing import Generic, Protocol, TypeVar, cast
 from bot.operation_failed import OperationFailed
 from bot.operator.frames import Kind, framed, next_frame, value_in, values_in, written
 from bot.startup import ExitCode
-from sessions.errors import SessionError
 from sessions.manager import SessionManager
 
 PAYS = 0.5  # seconds of reading to come that are worth the start of others
@@ -90,8 +89,8 @@ class CrewOptions:
 
     def pay(self, seconds: float, share: float) -> bool:
         """Tell whether what is left is worth a crew, after one process did a share of it in so many seconds."""
-        if self.members == 1:
-            return False
+        if self.members == 1 or not (self.config_file is None or self.config_file.is_file()):
+            return False  # alone, or with settings that can be read only once
         return not self.pays or (share > 0 and seconds / share * (1 - share) > self.pays)
 
 
@@ -190,8 +189,10 @@ class _Member:
             await self._last()
 
     def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        # Not by its own method, which takes note of an end itself: that is for the event loop to do.
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def _begin(self, duty: bytes) -> None:
         await self.ask(duty)
@@ -292,7 +293,7 @@ async def _serve(member: _Member, turns: _Turns) -> None:
             while (frame := await member.answer()) is not None:
                 await asked[0].put(frame)
             await asked.popleft().put(None)
-    except SessionError as error:
+    except Exception as error:  # noqa: BLE001  # for whoever waits for answers
         if asked:
             await asked[0].put(error)
         else:

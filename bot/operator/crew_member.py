@@ -85,15 +85,18 @@ async def _answer(duty: Duty, sessions: SessionManager, batch: Sequence[object],
     """Work a batch through; answers go out some together, but each soon."""
     answers: list[bytes] = []
     size, said = 0, time.monotonic()
-    async with aclosing(duty.work(sessions, batch)) as found:
-        async for answer in found:
-            answers.append(written(answer))
-            size += len(answers[-1])
-            if size > MUCH or time.monotonic() - said > SOON:
-                _say(out, Kind.answers, *answers)
-                answers, size, said = [], 0, time.monotonic()
-    if answers:
+    try:
+        async with aclosing(duty.work(sessions, batch)) as found:
+            async for answer in found:
+                answers.append(written(answer))
+                size += len(answers[-1])
+                if size > MUCH or time.monotonic() - said > SOON:
+                    _say(out, Kind.answers, *answers)
+                    answers, size, said = [], 0, time.monotonic()
+    except SessionError:  # what came before it counts, and is told first
         _say(out, Kind.answers, *answers)
+        raise
+    _say(out, Kind.answers, *answers)
     _say(out, Kind.done)
 
 

@@ -101,7 +101,7 @@ async def take_in(sessions: SessionManager, request: Request, crew: CrewOptions 
     owner = await _owner(sessions, request)
     try:
         done = await _take_in(sessions, request, owner, crew)
-    except OtherLayout:  # a rare file, which is read with more care then
+    except (OtherLayout, RecursionError):  # a rare file, which is read with more care then, and by nobody else
         done = await _take_in(sessions, request, owner, crew and ALONE, cut=False)
     return {"sessions": done.sessions, "messages": done.messages, "ids": list(done.ids)}
 
@@ -128,7 +128,7 @@ async def _take_in(
                     arrivals.numbers_for,
                     batch=crew.batch,
                     single=title is not None,
-                    cut=cut,
+                    cut=cut and title is None,
                 )
             )
         )

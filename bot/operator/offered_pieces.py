@@ -7,6 +7,7 @@ unless that is encrypted. Other files are parsed here.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from sessions.message import JsonValue
 from sessions.undisturbed import undisturbed
 
 MOST: Final = 1 << 20  # bytes of a batch, beyond which it takes no more
+_NOWHERE: Final = (0, 0, 0, 0)
 _State = tuple[int, int, int, int]  # of a file: device, inode, size, time of the last change
 
 
@@ -48,7 +50,7 @@ class Piece(NamedTuple):
 class OfferedPieces:
     """Gives the conversations in their order, as many as `batch` at a time.
 
-    With `single` there may be one only. With `cut` a file may turn out to be laid out otherwise than it seemed.
+    With `single` there may be one only. With `cut` archives are cut; then one may turn out to be laid out otherwise.
     """
 
     def __init__(
@@ -64,7 +66,8 @@ class OfferedPieces:
         self._files, self._keys, self._numbers_for = files, keys, numbers_for
         self._batch, self._single, self._cut = batch, single, cut
         self._pieces = self._each()
-        self._whole = sum(path.stat().st_size for path in files)
+        self._flaw: Exception | None = None  # what comes behind the pieces that were given
+        self._whole = sum(map(_size, files))
         self._before = self._read = self._count = 0  # bytes of files before this one, and of this; conversations
 
     async def next(self) -> Sequence[Piece] | None:
@@ -85,12 +88,19 @@ class OfferedPieces:
         self._pieces.close()
 
     def _some(self) -> list[Piece]:
+        if self._flaw is not None:
+            raise self._flaw
         some: list[Piece] = []
         began = self._before + self._read
-        for piece in self._pieces:
-            some.append(piece)
-            if len(some) == self._batch or self._before + self._read - began > MOST:
-                break
+        try:
+            for piece in self._pieces:
+                some.append(piece)
+                if len(some) == self._batch or self._before + self._read - began > MOST:
+                    break
+        except (InvalidValue, OtherLayout) as flaw:
+            if not some:
+                raise
+            self._flaw = flaw
         return some
 
     def _each(self) -> Generator[Piece, None, None]:
@@ -114,12 +124,13 @@ class OfferedPieces:
         yield from self._parsed(path)
 
     def _cut_out(self, path: Path) -> Iterator[Piece]:
-        key = self._key(path)
-        with opened(path, key) as source:
-            state = _state(path.stat())
+        with opened(path, self._key(path)) as source:
+            real = os.path.realpath(path)
+            state = _state(os.fstat(source.fileno())) if isinstance(source, io.BufferedReader) else _NOWHERE
+            again = state == _state_of(real)
             for index, (offset, text) in enumerate(cuts(source)):
                 self._read = offset + len(text)
-                value = Unread(str(path), state, offset, len(text), None if key is None else text)
+                value = Unread(real, state, offset, len(text), None if again else text)
                 yield self._counted(Piece(path.name, f"sessions[{index}]", 0, value))
 
     def _parsed(self, path: Path) -> Iterator[Piece]:
@@ -179,6 +190,23 @@ class Texts:
         if self._file >= 0:
             os.close(self._file)
         self._path, self._file = "", -1
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # whoever opens it says so
+        return 0
+
+
+def _state_of(path: str) -> _State | None:
+    """Give the state of a file that another process finds there too; None if none does."""
+    if path.startswith(("/dev/", "/proc/")):  # what this process has open
+        return None
+    try:
+        return _state(Path(path).stat())
+    except OSError:
+        return None
 
 
 def _state(stat: os.stat_result) -> _State:

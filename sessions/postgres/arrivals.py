@@ -23,8 +23,17 @@ from sessions.records import ArrivalRow, EntryRow, Mail, MessageRow, record_id
 from sessions.store import Recount
 
 GIVEN_UP: Final = "arriving IS NULL OR arriving < now() - interval '1 day'"
-_TAKEN = "SELECT key_idx FROM palaver.session WHERE key_idx = ANY($1::bytea[]) AND status IN ('active', 'error')"
-_THERE = "SELECT id FROM palaver.session WHERE id = ANY($1::text[])"
+# One by one, and not `= ANY`: a plan made for that while there are few sessions reads all of them each time, and it is
+# kept while one import brings a hundred thousand.
+_TAKEN = (
+    "SELECT found.key_idx FROM unnest($1::bytea[]) AS given (key_idx), LATERAL ("
+    " SELECT s.key_idx FROM palaver.session AS s"
+    " WHERE s.key_idx = given.key_idx AND s.status IN ('active', 'error') LIMIT 1) AS found"
+)
+_THERE = (
+    "SELECT found.id FROM unnest($1::text[]) AS given (id),"
+    " LATERAL (SELECT s.id FROM palaver.session AS s WHERE s.id = given.id LIMIT 1) AS found"
+)
 _EXPECT = (
     "INSERT INTO palaver.erasure SELECT number, now() FROM unnest($1::bigint[]) AS number"
     " ON CONFLICT (number) DO UPDATE SET arriving = excluded.arriving WHERE erasure.arriving IS NOT NULL"

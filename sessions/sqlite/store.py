@@ -47,6 +47,7 @@ from sessions.sqlite.readers import EarlyReader, PooledReader, Reader, WriterRea
 from sessions.sqlite.resealing import reseal
 from sessions.sqlite.writer import Writer, translate
 from sessions.store import Order, Recount
+from sessions.undisturbed import undisturbed
 
 SYNCHRONOUS = "FULL"  # NORMAL loses acknowledged commits in a power cut
 BUSY_SECONDS = 5  # a lock that somebody else holds is waited for this long
@@ -142,7 +143,13 @@ class SqliteStore:
         await self._writer.run(lambda connection: schema.create(connection, fill))
 
     async def close(self) -> None:
-        """Write back and let go.
+        """Write back and let go, to the end also when that is cancelled: a thread must not outlive the event loop."""
+        _, cancelled = await undisturbed(self._close())
+        if cancelled:
+            raise asyncio.CancelledError
+
+    async def _close(self) -> None:
+        """Close the readers, empty the log, close the writer.
 
         A store whose key did not fit is left byte for byte as it was: a second connection keeps SQLite
         from folding the log into the file when the writing one closes.

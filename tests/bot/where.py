@@ -29,6 +29,8 @@ LOOK_INTO_FILES = (
     "operator/test_damage",
     "operator/test_deletion",
     "operator/test_doctor",
+    "operator/test_import_crew",
+    "operator/test_import_ends",
     "operator/test_importing",
     "operator/test_keys",
     "operator/test_own_files",

@@ -107,3 +107,29 @@ def test_who_stops_waiting_for_a_connection_leaves_none_behind(db_path: Path, ag
         for _ in range(30):
             asyncio.run(stop_waiting())
     assert failed == []
+
+
+def test_closing_goes_on_to_its_end(db_path: Path) -> None:
+    """Who cancels it waits: what was asked of a connection is answered before the event loop is closed."""
+
+    async def close_and_cancel() -> None:
+        store = SqliteStore(db_path, read_only=True)
+        await store.open()
+        reading = [asyncio.create_task(store.ids()) for _ in range(2)]
+        await asyncio.sleep(0.001)
+        closing = asyncio.create_task(store.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        ends = await asyncio.gather(closing, *reading, return_exceptions=True)
+        assert isinstance(ends[0], asyncio.CancelledError)
+
+    async def make() -> None:
+        async with SessionManager.open(db_path=db_path, encryption_key=KEY):
+            pass
+
+    asyncio.run(make())
+    threads = threading.active_count()
+    with failing_threads() as failed:
+        for _ in range(30):
+            asyncio.run(close_and_cancel())
+    assert (failed, threading.active_count()) == ([], threads)

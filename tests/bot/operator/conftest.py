@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
 from bot.cli import main
 from tests.bot.operator.conversations import Quick
+from tests.bot.operator.machines import Machines
 from tests.bot.shell import ROOT, Done, Shell
 
 
@@ -28,3 +30,17 @@ def quick(shell: Shell, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         return Done(code, out, err)
 
     return run
+
+
+@pytest.fixture
+def here(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """Have this process and its children work in the store of a shell."""
+    for name, value in shell.environ.items():
+        monkeypatch.setenv(name, value)
+    return shell
+
+
+@pytest.fixture
+def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Machines:
+    """Give places for the stores of an import."""
+    return Machines(tmp_path, monkeypatch, capfd)

@@ -36,14 +36,6 @@ WHEN = re.compile(rb"(exported\D{0,40})\d{4}-\d\d-\d\d.\d\d:\d\d:\d\d[.0-9]*", r
 
 
 @pytest.fixture
-def here(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """Have this process and its children work in the store of a shell."""
-    for name, value in shell.environ.items():
-        monkeypatch.setenv(name, value)
-    return shell
-
-
-@pytest.fixture
 def motley(here: Shell) -> None:
     """Conversations with forks, edits, branches, gaps, one that does not open and one with a damaged message."""
     begin(here, telegram("1"), "teal old", days_ago=20)
