@@ -76,7 +76,8 @@ class Dispatcher:
         self._turns, self._pending, self._clock, self._since = turns, pending, clock, clock()
         self._context, self._announce, self._ask = context, announce, ask
         self._order = KeyedLocks()
-        self._tried: set[int] = set()  # messages whose try this program has counted
+        self._suspects = asyncio.Lock()  # of commands that were under way when a program ended
+        self._tried: set[int] = set()  # those whose try this program has counted
 
     async def handle(self, inbound: Inbound, outlet: Outlet) -> None:
         """Take one message through to its answers."""
@@ -141,9 +142,6 @@ class Dispatcher:
         handling = current_handling()
         if handling is not None and handling.progress is not None:
             return await self._again(handling, context, outlet)
-        if handling is not None and await self._is_given_up(handling):
-            await self._conclude(Reply(text=_GIVEN_UP, error=True), outlet)
-            return None
         if handling is not None and context.services.is_incognito(inbound.address):
             handling.finish()  # what is to be forgotten must not come back with a restart
             await handling.flush()
@@ -174,6 +172,21 @@ class Dispatcher:
         return await self._turns.say(context.sessions, _without_slash(inbound, text), outlet)
 
     async def _command(self, said: str | Call, context: Context, outlet: Outlet) -> asyncio.Task[None] | None:
+        """Carry a command out. One that may have ended the program is carried out while no other such one is.
+
+        So the tries of those that were only under way beside it do not count. A message that begins a turn is never
+        given up before it is stored.
+        """
+        handling = current_handling()
+        if handling is None or not handling.letter.again:
+            return await self._carry_out(said, context, outlet)
+        async with self._suspects:
+            if await self._is_given_up(handling):
+                await self._conclude(Reply(text=_GIVEN_UP, error=True), outlet)
+                return None
+            return await self._carry_out(said, context, outlet)
+
+    async def _carry_out(self, said: str | Call, context: Context, outlet: Outlet) -> asyncio.Task[None] | None:
         with _noting():
             if isinstance(said, str):
                 result = await run_command(said, context, self._pending)
@@ -203,9 +216,9 @@ class Dispatcher:
         return self._turns.resume(context.sessions, context.address, turn, outlet)
 
     async def _is_given_up(self, handling: Handling) -> bool:
-        """Tell whether a message has ended the program so often that it is not tried again; else count the try."""
+        """Tell whether a command has ended the program so often that it is not tried again; else count the try."""
         letter = handling.letter
-        if not letter.again or letter.id in self._tried:
+        if letter.id in self._tried:
             return False
         if letter.attempts >= MOST_ATTEMPTS:
             return True

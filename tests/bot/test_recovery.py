@@ -17,7 +17,6 @@ from bot.summarizer import Summarizer
 from config import load_settings
 from sessions import Address, SessionManager
 from sessions.errors import StoreError
-from sessions.handling import Handling
 from sessions.letter import Letter
 from sessions.session import Session
 from sessions.turn import Turn
@@ -25,6 +24,7 @@ from tests.bot.scripted import Hold, Paper, ScriptedBackend
 from tests.conftest import ManualClock
 
 ANN = Address(platform="console", account="local", chat_id="terminal", user_id="ann")
+BEN = Address(platform="console", account="local", chat_id="other", user_id="ben")
 CHANNEL = "console:local"
 
 
@@ -46,12 +46,14 @@ class Bot:
         updates = [(f"{count}-{number}-{text}", json.dumps(text).encode()) for number, text in enumerate(texts)]
         return await self.sessions.mailbox.receive(CHANNEL, updates)
 
-    async def handle(self, letter: Letter, *, crash: asyncio.Event | None = None, paper: Paper | None = None) -> Paper:
+    async def handle(
+        self, letter: Letter, *, crash: asyncio.Event | None = None, paper: Paper | None = None, who: Address = ANN
+    ) -> Paper:
         """Handle a letter; with `crash` the program ends when that is set."""
         paper = paper or Paper()
         self.papers.append(paper)
-        async with self.sessions.mailbox.handling(letter) as handling:
-            work = asyncio.ensure_future(self._work(letter, handling, paper))
+        async with self.sessions.mailbox.handling(letter):
+            work = asyncio.ensure_future(self._work(letter, paper, who))
             if crash is not None:
                 await crash.wait()
                 self.application.park()
@@ -62,8 +64,8 @@ class Bot:
             await work
         return paper
 
-    async def _work(self, letter: Letter, handling: Handling, paper: Paper) -> None:
-        await self.application.handle(Inbound(address=ANN, text=json.loads(letter.content), source=letter.name), paper)
+    async def _work(self, letter: Letter, paper: Paper, who: Address) -> None:
+        await self.application.handle(Inbound(address=who, text=json.loads(letter.content), source=letter.name), paper)
 
     async def kept(self) -> list[str]:
         session = await self.sessions.get_or_create_session(ANN)
@@ -173,6 +175,59 @@ async def test_a_command_that_ends_the_program_is_not_tried_for_ever(tmp_path: P
         assert "each time" in (await bot.handle(letter)).said[0]
         assert await bot.sessions.mailbox.unfinished(CHANNEL) == []
         assert await bot.sessions.verify() == []
+
+
+async def test_what_waits_its_turn_is_never_given_up(tmp_path: Path, clock: ManualClock) -> None:
+    """However often the program ends before: it is stored, and answered in its order."""
+    for _ in range(3):
+        hold = Hold()
+        async with started(tmp_path, clock) as bot:
+            first, second = await bot.sessions.mailbox.unfinished(CHANNEL) or await bot.receive("hello", "and then")
+            bot.model.then(hold)
+            ends = await asyncio.gather(
+                bot.handle(first, crash=hold.reached), bot.handle(second, crash=hold.reached), return_exceptions=True
+            )
+            assert [type(end) for end in ends] == [Crash, Crash]
+            assert await bot.kept() == ["hello"]
+    async with started(tmp_path, clock) as bot:
+        first, second = await bot.sessions.mailbox.unfinished(CHANNEL)
+        assert (first.attempts, second.attempts) == (3, 0)
+        papers = await asyncio.gather(bot.handle(first), bot.handle(second))
+        assert "/retry" in papers[0].said[0]
+        assert papers[1].finished == ["I see."]
+        assert await bot.kept() == ["hello", "and then", "I see."]
+
+
+class Waits(Paper):
+    """The program hangs before a command is answered, until it ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = asyncio.Event()
+
+    async def send(self, reply: object) -> None:
+        self.reached.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_command_beside_one_that_ends_the_program_is_not_given_up(tmp_path: Path, clock: ManualClock) -> None:
+    """Its own tries are counted while nothing else can be the reason."""
+    for attempt in range(3):
+        async with started(tmp_path, clock) as bot:
+            bad, good = await bot.sessions.mailbox.unfinished(CHANNEL) or await bot.receive("/help", "/session")
+            assert (bad.attempts, good.attempts) == (max(attempt - 1, 0), 0)
+            paper, other = Waits(), Waits()
+            ends = await asyncio.gather(
+                bot.handle(bad, crash=paper.reached, paper=paper),
+                bot.handle(good, crash=paper.reached, paper=other, who=BEN),
+                return_exceptions=True,
+            )
+            assert [type(end) for end in ends] == [Crash, Crash]
+    async with started(tmp_path, clock) as bot:
+        bad, good = await bot.sessions.mailbox.unfinished(CHANNEL)
+        assert "each time" in (await bot.handle(bad)).said[0]
+        assert "each time" not in (await bot.handle(good, who=BEN)).said[0]
+        assert await bot.sessions.mailbox.unfinished(CHANNEL) == []
 
 
 async def test_what_is_said_incognito_does_not_come_back(tmp_path: Path, clock: ManualClock) -> None:

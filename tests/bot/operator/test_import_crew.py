@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -262,7 +263,7 @@ def test_a_title_is_given_to_one_that_is_laid_out_otherwise(machines: Machines) 
     shell = machines.shell("titled")
     done = machines.imports(shell, PAIR, path, title="Named")
     assert (done.code, done.err) == (0, "")
-    assert [one.session.title for one in listed(shell)] == ["Named"]
+    assert [one.session.title for one in listed(shell).values()] == ["Named"]
 
 
 def test_settings_that_can_be_read_once_are_read_by_one(machines: Machines) -> None:
