@@ -25,12 +25,12 @@ from sessions.store import Recount
 GIVEN_UP: Final = "arriving IS NULL OR arriving < now() - interval '1 day'"
 # One by one, and not `= ANY`: a plan made for that while there are few sessions reads all of them each time, and it is
 # kept while one import brings a hundred thousand.
-_TAKEN = (
+TAKEN = (
     "SELECT found.key_idx FROM unnest($1::bytea[]) AS given (key_idx), LATERAL ("
     " SELECT s.key_idx FROM palaver.session AS s"
     " WHERE s.key_idx = given.key_idx AND s.status IN ('active', 'error') LIMIT 1) AS found"
 )
-_THERE = (
+THERE = (
     "SELECT found.id FROM unnest($1::text[]) AS given (id),"
     " LATERAL (SELECT s.id FROM palaver.session AS s WHERE s.id = given.id LIMIT 1) AS found"
 )
@@ -92,7 +92,7 @@ async def _land_some(numbers: Sequence[int], connection: Connection) -> None:
     await _check_new([arrival.row.id for arrival in arrivals], connection)
     for wrapped in {arrival.row.wrapped[:10]: arrival.row.wrapped for arrival in arrivals}.values():
         await expect_key(wrapped, connection)
-    taken = await connection.fetch(_TAKEN, [arrival.row.key_idx for arrival in arrivals])
+    taken = await connection.fetch(TAKEN, [arrival.row.key_idx for arrival in arrivals])
     await insert_sessions(places(arrivals, (key_idx for (key_idx,) in taken)), connection)
     for arrival in arrivals:
         if arrival.sources:
@@ -100,7 +100,7 @@ async def _land_some(numbers: Sequence[int], connection: Connection) -> None:
 
 
 async def _check_new(ids: Sequence[str], connection: Connection) -> None:
-    check_new(ids, [found for (found,) in await connection.fetch(_THERE, list(ids))])
+    check_new(ids, [found for (found,) in await connection.fetch(THERE, list(ids))])
 
 
 def _waiting(arrival: ArrivalRow) -> EntryRow:

@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from sessions.arrival_codec import waiting
 from sessions.errors import InvalidValue, StaleSession, StoreError, StoreFull, StoreReadOnly, StoreTooNew, Tampered
 from sessions.manager import SessionManager
-from sessions.postgres import schema
+from sessions.postgres import arrivals, schema
 from sessions.postgres.appends import append_once
 from sessions.postgres.store import PostgresStore
 from sessions.records import Arrival, AuditRow, Census, Change, LetterRow, Mail, Rewrap, record_id
@@ -202,6 +203,20 @@ async def test_what_takes_long_to_come_in_is_kept_fresh(
         monkeypatch.setattr("sessions.postgres.store.RENEWED", 0.0)
         await store.stage([message(9, 1)])
         assert fresh() == [7, 8, 9]
+
+
+@pytest.mark.parametrize(("asked", "kind"), [(arrivals.THERE, "text[]"), (arrivals.TAKEN, "bytea[]")])
+async def test_what_is_looked_up_while_much_comes_in_is_found_by_an_index(database: str, asked: str, kind: str) -> None:
+    """Also by a plan that was made while the store was empty: it is kept while all of it comes in."""
+    async with opened(PostgresStore(database)):
+        pass
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute(f"SET plan_cache_mode = force_generic_plan; PREPARE asked ({kind}) AS {asked}")
+        plan = [row[0] for row in await connection.fetch("EXPLAIN EXECUTE asked ('{a,b}')")]
+    finally:
+        await connection.close()
+    assert not [line for line in plan if "Seq Scan" in line], plan
 
 
 async def test_two_programs_sweep_side_by_side(database: str) -> None:
