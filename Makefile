@@ -33,8 +33,9 @@ test-postgres: $(READY) ## those tests of the bot that need no file, with the co
 test-workers: $(READY) ## the same as one of several workers that share the server
 	@PALAVER_TEST_STORE=workers $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal tests/bot
 
-soak: $(READY) ## the slow tests: a thousand kills and the like
+soak: $(READY) ## the slow tests: a thousand kills and the like, a thousand examples of each property
 	@$(BIN)/python -m pytest -m soak -o faulthandler_timeout=7200
+	@$(BIN)/python -m pytest -m "hypothesis and not soak" --hypothesis-profile=thorough -o faulthandler_timeout=7200
 
 bench: $(READY) ## measure Palaver beside raw SQLite and its peers
 	@$(BIN)/python tests/benchmarks/run.py $(ARGS)

@@ -12,7 +12,8 @@ from hypothesis import settings
 from tests.postgres_server import PostgresServer, postgres_server
 
 # A busy machine makes no property false.
-settings.register_profile("palaver", deadline=None)
+settings.register_profile("palaver", deadline=None, max_examples=60)
+settings.register_profile("thorough", deadline=None, max_examples=1_000)  # of make soak
 settings.load_profile("palaver")
 
 # A developer's own key or home must not reach the tests, nor the programs that they start.
