@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import inspect
 import logging
+import pickle
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -20,6 +21,7 @@ import pytest
 
 from sessions.account import Account
 from sessions.address import Address, ChatKind
+from sessions.arrival_sealer import Identity, Sealed
 from sessions.context import STRATEGIES
 from sessions.errors import SessionError
 from sessions.manager import SessionManager
@@ -27,7 +29,7 @@ from sessions.message import Message, Usage
 from sessions.records import Census
 from sessions.reset_policy import ResetPolicy
 from sessions.scope import Scope
-from sessions.session import Status
+from sessions.session import Status, new_id
 from tests.conftest import ManualClock
 from tests.sessions.conftest import KEY, OTHER_KEY, person, say
 
@@ -262,10 +264,17 @@ class Everything:
         transcript = await self.do("transcript", here)
         await self.do("import_session", transcript, address=HERE)
         await self.do("import_session", transcript, address=HERE, new_id=True, title=CANARIES["newtitle"])
-        self.called.add("arrivals")
+        self.called |= {"arrivals", "sealer"}
         with suppress(SessionError):
             async with self._sessions.arrivals() as arrivals:
                 await arrivals.add(await self._sessions.transcript(here), HERE, where=CANARIES["failed"])
+        async with self._sessions.arrivals() as arrivals:
+            (number,) = await arrivals.numbers_for(1)
+            begun = await self._sessions.sealer().begin(
+                await self._sessions.transcript(here), HERE, Identity(number, new_id()), title=CANARIES["newtitle"]
+            )
+            for part in begun.parts():
+                await arrivals.take(Sealed.of(pickle.loads(pickle.dumps(part.plain()))))  # noqa: S301  # as a crew does
 
     async def end(self) -> None:
         """Remove everything."""
