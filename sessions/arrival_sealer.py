@@ -28,8 +28,8 @@ from sessions.session import Status
 from sessions.vault import Vault
 
 PART: Final = 500  # messages that are sealed in one go
-_new = tuple.__new__  # half the time of the constructor of a named tuple
 MAX_TOKENS: Final = 10**15  # in one session; sums of them stay within a column
+_new = tuple.__new__  # half the time of the constructor of a named tuple
 
 
 class Identity(NamedTuple):

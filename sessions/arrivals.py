@@ -47,10 +47,6 @@ class Arrivals:
         ids = tuple(list(self.ids.values())[:MOST_NAMED])
         return Imported(sessions=len(self.numbers), messages=self._total, ids=ids)
 
-    async def expect(self, places: Sequence[tuple[Address, Scope]]) -> None:
-        """Look up at once what will be needed for conversations that are added next; that is only faster."""
-        await self._sealer.expect(places)
-
     async def add(
         self,
         transcript: Transcript,
