@@ -54,7 +54,7 @@ class Batches(Protocol[Q_co]):
         """Tell how much of the whole was given so far, between 0 and 1."""
 
 
-class Cut(Generic[Q]):
+class Slices(Generic[Q]):
     """A sequence in batches of one size."""
 
     def __init__(self, whole: Sequence[Q], size: int) -> None:
@@ -107,7 +107,7 @@ async def read_together(
     sessions: SessionManager, work: Work[Q, A], whole: Sequence[Q], options: CrewOptions
 ) -> AsyncGenerator[A, None]:
     """Work a sequence through, as `work_together` does."""
-    async with aclosing(work_together(sessions, work, Cut(whole, options.batch), options)) as answers:
+    async with aclosing(work_together(sessions, work, Slices(whole, options.batch), options)) as answers:
         async for answer in answers:
             yield answer
 

@@ -24,7 +24,7 @@ from bot.operator.crew import CrewOptions, work_together
 from bot.operator.offered_files import files_of, keys_of
 from bot.operator.offered_pieces import OfferedPieces
 from bot.operator.progress_bar import progress
-from bot.operator.sealing import SealingWork
+from bot.operator.sealing_work import SealingWork
 from bot.shell import tell
 from bot.startup import ExitCode, key_note, key_provider, open_sessions
 from bot.stores import is_there

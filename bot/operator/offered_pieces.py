@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bot.operator.offered_files import opened
+from bot.operator.unread import NOWHERE, Unread, state_elsewhere, state_of
 from sessions.errors import InvalidValue
 from sessions.export.cuts import OtherLayout, cuts
 from sessions.export.documents import Documents
@@ -21,18 +22,6 @@ from sessions.message import JsonValue
 from sessions.undisturbed import undisturbed
 
 MOST: Final = 1 << 20  # bytes of a batch, beyond which it takes no more
-_NOWHERE: Final = (0, 0, 0, 0)
-_State = tuple[int, int, int, int]  # of a file: device, inode, size, time of the last change
-
-
-class Unread(NamedTuple):
-    """The text of what should be one conversation: where in a file it stands, or itself."""
-
-    path: str
-    state: _State
-    offset: int
-    length: int
-    text: bytes | None  # what can not be read there
 
 
 class Piece(NamedTuple):
@@ -126,8 +115,8 @@ class OfferedPieces:
     def _cut_out(self, path: Path) -> Iterator[Piece]:
         with opened(path, self._key(path)) as source:
             real = os.path.realpath(path)
-            state = _state(os.fstat(source.fileno())) if isinstance(source, io.BufferedReader) else _NOWHERE
-            again = state == _state_of(real)
+            state = state_of(os.fstat(source.fileno())) if isinstance(source, io.BufferedReader) else NOWHERE
+            again = state == state_elsewhere(real)
             for index, (offset, text) in enumerate(cuts(source)):
                 self._read = offset + len(text)
                 value = Unread(real, state, offset, len(text), None if again else text)
@@ -151,63 +140,8 @@ class OfferedPieces:
         return key if isinstance(key, str) else None
 
 
-class Texts:
-    """Reads texts that were cut out of files, of which it keeps one open."""
-
-    def __init__(self) -> None:
-        self._path, self._file = "", -1
-
-    def __enter__(self) -> Texts:
-        """Nothing is open yet."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
-
-    def of(self, one: Unread) -> bytes:
-        """Give the text. Raises `InvalidValue` where the file was changed meanwhile."""
-        if one.text is not None:
-            return one.text
-        if one.path != self._path:
-            self._open(one)
-        text = os.pread(self._file, one.length, one.offset)
-        while len(text) < one.length and (more := os.pread(self._file, one.length - len(text), one.offset + len(text))):
-            text += more
-        return text
-
-    def _open(self, one: Unread) -> None:
-        self._close()
-        try:
-            self._file = os.open(one.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            self._path = one.path
-            state = _state(os.fstat(self._file))
-        except OSError as error:
-            raise InvalidValue(f"it can not be read any more ({error.strerror})") from None
-        if state != one.state:
-            raise InvalidValue("it was changed while it was read; try again")
-
-    def _close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-        self._path, self._file = "", -1
-
-
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:  # whoever opens it says so
         return 0
-
-
-def _state_of(path: str) -> _State | None:
-    """Give the state of a file that another process finds there too; None if none does."""
-    if path.startswith(("/dev/", "/proc/")):  # what this process has open
-        return None
-    try:
-        return _state(Path(path).stat())
-    except OSError:
-        return None
-
-
-def _state(stat: os.stat_result) -> _State:
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -1,4 +1,4 @@
-"""Sealing: what is done to conversations that come in before they are stored, here or in a process of a crew."""
+"""SealingWork: what is done to conversations that come in before they are stored, here or in a process of a crew."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Final, NamedTuple
 
-from bot.operator.offered_pieces import Piece, Texts, Unread
+from bot.operator.offered_pieces import Piece
+from bot.operator.unread import Unread, UnreadTexts
 from sessions.address import Address, ChatKind
 from sessions.arrival_sealer import Identity, Plain
 from sessions.errors import InvalidValue
@@ -71,7 +72,7 @@ class SealingWork:
     def _read(self, pieces: Sequence[Piece]) -> tuple[list[_Found], InvalidValue | None]:
         """Parse conversations up to one that is not whole, or can not be taken in."""
         found: list[_Found] = []
-        with Texts() as texts:
+        with UnreadTexts() as texts:
             for piece in pieces:
                 try:
                     transcript = _transcript(piece, texts)
@@ -87,7 +88,7 @@ class _NotWhole(Exception):  # the file may be right all the same
     """What stands between two dividing lines is no conversation."""
 
 
-def _transcript(piece: Piece, texts: Texts) -> Transcript:
+def _transcript(piece: Piece, texts: UnreadTexts) -> Transcript:
     if not isinstance(piece.value, Unread):
         return read_any(piece.value, piece.where)
     from bot.operator.quick_reader import read_quickly  # 40 ms, so only where something is imported

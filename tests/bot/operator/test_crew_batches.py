@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import pytest
 
-from bot.operator.crew import CrewOptions, Cut, work_together
+from bot.operator.crew import CrewOptions, Slices, work_together
 from sessions.errors import InvalidValue
 from sessions.manager import SessionManager
 from tests.bot.operator.crewed import ALONE, PAIR, Told
@@ -21,7 +21,7 @@ class Breaking:
     """Gives numbers one by one, slowly, and then fails; sees that nobody asks too early or too late."""
 
     def __init__(self, count: int, error: Exception) -> None:
-        self._cut, self._error, self._asked, self._failed = Cut(range(count), 1), error, False, False
+        self._cut, self._error, self._asked, self._failed = Slices(range(count), 1), error, False, False
 
     async def next(self) -> Sequence[int] | None:
         assert (self._asked, self._failed) == (False, False)
@@ -57,15 +57,15 @@ async def test_an_error_in_giving_batches_has_its_place(here: Shell, crew: CrewO
             assert children(os.getpid()) == before
 
 
-class Stuck(Cut[int]):
+class Stuck(Slices[int]):
     """Gives some numbers and no end."""
 
     async def next(self) -> Sequence[int] | None:
         return await super().next() or await asyncio.sleep(3_600, ())
 
 
-@pytest.mark.parametrize("batches", [Cut(range(5_000), 1), Stuck(range(6), 1)], ids=["working", "waiting"])
-async def test_whoever_cancels_waits_for_all(here: Shell, batches: Cut[int]) -> None:
+@pytest.mark.parametrize("batches", [Slices(range(5_000), 1), Stuck(range(6), 1)], ids=["working", "waiting"])
+async def test_whoever_cancels_waits_for_all(here: Shell, batches: Slices[int]) -> None:
     """Also while a batch is still looked for: no process stays, and no task."""
     before = children(os.getpid())
     enough = asyncio.Event()

@@ -15,8 +15,9 @@ import pytest
 from bot.operator.crew import CrewOptions, work_together
 from bot.operator.encrypted_file import EncryptedWriter
 from bot.operator.offered_files import keys_of
-from bot.operator.offered_pieces import OfferedPieces, Piece, Texts, Unread
-from bot.operator.sealing import SealingWork
+from bot.operator.offered_pieces import OfferedPieces, Piece
+from bot.operator.sealing_work import SealingWork
+from bot.operator.unread import Unread, UnreadTexts
 from bot.startup import passphrase_in
 from sessions.errors import InvalidValue, SessionError
 from sessions.export.cuts import OtherLayout
@@ -83,10 +84,10 @@ async def test_a_file_that_changes_is_refused(tmp_path: Path, meddle: Callable[[
     assert found is not None
     texts = archive(ten()).removesuffix("]}\n").partition('"sessions": [\n')[2].split("\n,\n")
     unread = [piece.value for piece in found if isinstance(piece.value, Unread)]
-    with Texts() as reader:
+    with UnreadTexts() as reader:
         assert [reader.of(one).decode().strip() for one in unread] == [text.strip() for text in texts]
     meddle(path)
-    with Texts() as reader, pytest.raises(InvalidValue, match=f"^{re.escape(words)}$"):
+    with UnreadTexts() as reader, pytest.raises(InvalidValue, match=f"^{re.escape(words)}$"):
         reader.of(unread[3])
 
 
@@ -120,7 +121,7 @@ async def test_what_this_process_has_open_is_found_by_another(tmp_path: Path, li
             unread = [piece.value for piece in found or () if isinstance(piece.value, Unread)]
             assert [one.text is None for one in unread] == [not gone or link == "named"] * 10
             assert {one.path for one in unread if one.text is None} <= {str(path)}
-            with Texts() as reader:
+            with UnreadTexts() as reader:
                 assert b"".join(map(reader.of, unread)).count(b'"palaver-session"') == 10
 
 
